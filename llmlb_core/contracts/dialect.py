@@ -1,0 +1,115 @@
+"""Dialects: wire formats that clients speak."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from attrs import frozen
+
+from llmlb_core.contracts.endpoint import Result
+from llmlb_core.domain.calls import Call, Operation
+from llmlb_core.domain.chat import CanonicalRequest
+from llmlb_core.domain.models import Capability
+from llmlb_core.errors import CallError
+
+
+@frozen
+class Route:
+    """One inference route of a dialect.
+
+    Attributes:
+        path: Exact, such as ``/v1/chat/completions``; the method is POST.
+        operation: What it asks for.
+        needs: What the model must be able to do.
+        max_body_bytes: Above this the answer is 413.
+    """
+
+    path: str
+    operation: Operation
+    needs: Capability
+    max_body_bytes: int = 20 * 1024 * 1024
+
+
+@frozen
+class RoutingFields:
+    """The few fields of a body that routing reads; ``model`` is None where the client named none."""
+
+    model: str | None
+    stream: bool
+
+
+@frozen
+class Decoded:
+    """A body read whole.
+
+    Attributes:
+        request: Canonical, ranges checked.
+        ignored: Names of parameters that nothing here understands.
+    """
+
+    request: CanonicalRequest
+    ignored: tuple[str, ...] = ()
+
+
+class Renderer(ABC):
+    """Writes one answer. Made for each call; not shared.
+
+    Attributes:
+        content_type: Of the answer.
+    """
+
+    content_type: str
+
+    @abstractmethod
+    def feed(self, result: Result) -> bytes:
+        """Take the next result; return what may be sent now, ``b""`` where that is nothing."""
+
+    @abstractmethod
+    def end(self) -> bytes:
+        """Return the rest; for a plain answer that is all of it."""
+
+    @abstractmethod
+    def error(self, error: CallError) -> bytes:
+        """Return an in-band error for a stream that has begun; no success marker follows it."""
+
+    def heartbeat(self) -> bytes:
+        """Return what keeps a silent stream open, ignored by clients."""
+        return b": waiting\n\n"
+
+
+class Dialect(ABC):
+    """One wire format. Sync and pure: bytes in, values out; it never waits and holds no state between calls.
+
+    Attributes:
+        name: Such as ``openai``.
+        routes: What it serves; two dialects with one path are in conflict.
+    """
+
+    name: ClassVar[str]
+    routes: tuple[Route, ...]
+
+    @abstractmethod
+    def parse(self, route: Route, body: bytes) -> RoutingFields:
+        """Decode the routing fields only; about a microsecond.
+
+        Raises:
+            InvalidJson: Not JSON, or not an object.
+            InvalidRequest: A routing field has the wrong type.
+        """
+
+    @abstractmethod
+    def decode(self, route: Route, body: bytes) -> Decoded:
+        """Decode and check everything.
+
+        Raises:
+            InvalidRequest: With ``param``.
+        """
+
+    @abstractmethod
+    def renderer(self, call: Call, model: str) -> Renderer:
+        """Return the renderer of *call*, answered by *model*."""
+
+    @abstractmethod
+    def error(self, error: CallError) -> bytes:
+        """Return the body of an error answer, ``application/json``."""

@@ -1,0 +1,62 @@
+"""Model stores and formats: where models come from, and what their headers say."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import ClassVar
+
+from llmlb_core.domain.models import Manifest, ManifestFile, ModelFacts
+
+
+class ModelStore(ABC):
+    """Finds and reads models under one scheme, such as ``pypi:`` or ``file:``.
+
+    Attributes:
+        scheme: Without the colon.
+    """
+
+    scheme: ClassVar[str]
+
+    @abstractmethod
+    async def resolve(self, reference: str) -> Manifest:
+        """Return the pinned manifest of *reference* (without its scheme).
+
+        Raises:
+            ModelUnknown: Nothing there by that name; says what would be.
+            DownloadFailed: The store does not answer.
+        """
+
+    @abstractmethod
+    def read(self, manifest: Manifest, file: ManifestFile, offset: int = 0) -> AsyncIterator[bytes]:
+        """Yield the bytes of one file from *offset* on, in pieces of at most 1 MiB.
+
+        Raises:
+            DownloadFailed: It broke; the core tries again from where it stopped.
+        """
+
+    def in_place(self, manifest: Manifest) -> Path | None:
+        """The directory where the files lie already and may be used without a copy; None = download them."""
+        del manifest
+        return None
+
+
+class ModelFormat(ABC):
+    """Reads facts from the header of a model file, without loading it.
+
+    Attributes:
+        name: Such as ``gguf``.
+        suffixes: File name endings, such as ``(".gguf",)``.
+    """
+
+    name: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def read_facts(self, path: Path) -> ModelFacts:
+        """Return what the header says; milliseconds, bounded memory.
+
+        Raises:
+            ModelFilesInvalid: Not such a file, or damaged; says what was seen.
+        """

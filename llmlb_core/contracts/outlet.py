@@ -1,0 +1,62 @@
+"""The seam between the pipeline and the two planes: where an answer leaves, and where a body arrives."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+Headers = Sequence[tuple[str, str]]
+
+
+class Outlet(ABC):
+    """One request's way in and out. The plane that makes it cancels the call's task when the client leaves.
+
+    Attributes:
+        opened: Whether status and headers went out.
+        committed: Whether content went out; set by the stage ``render``.
+        is_paused: Whether the client reads more slowly than we write: await ``drained`` before the next write.
+        bytes_out: Body bytes written.
+    """
+
+    opened: bool = False
+    committed: bool = False
+    status: int = 0
+    bytes_out: int = 0
+
+    @abstractmethod
+    async def body(self, max_bytes: int, timeout_s: float) -> bytes:
+        """Return the whole request body.
+
+        Args:
+            max_bytes: The limit of the route.
+            timeout_s: How long the client may be silent between two pieces.
+
+        Raises:
+            BodyTooLarge: More than *max_bytes*, announced or sent.
+            BodyTimeout: Silent for too long.
+        """
+
+    @abstractmethod
+    def open(self, status: int, headers: Headers) -> None:
+        """Send the head. Once; without a ``content-length`` the body is streamed."""
+
+    @abstractmethod
+    def write(self, data: bytes) -> None:
+        """Send a piece of the body; never blocks."""
+
+    @property
+    @abstractmethod
+    def is_paused(self) -> bool:
+        """Whether more is buffered than should be."""
+
+    @abstractmethod
+    async def drained(self) -> None:
+        """Wait until the client has read enough; raises ``asyncio.CancelledError`` where it left."""
+
+    @abstractmethod
+    async def end(self) -> None:
+        """Finish the answer."""
+
+    @abstractmethod
+    def fail(self) -> None:
+        """Break the connection: the answer cannot be finished and the dialect has no way to say so."""

@@ -1,0 +1,65 @@
+"""What the host gives a plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from attrs import define, field, frozen
+
+from llmlb_core.domain.models import Capability
+
+
+@frozen
+class ModelInfo:
+    """A model as ``GET /v1/models`` shows it.
+
+    Attributes:
+        is_ready: Whether a call of it could be served now.
+        state: ``available``, ``loading``, ``ready`` or ``failed``.
+        reason: Why it is not ready, for people.
+        apis: Names of the inference routes that serve it: ``chat_completions``, ``responses``, ``embeddings``, …
+    """
+
+    id: str
+    created_at: int
+    owned_by: str
+    capabilities: tuple[Capability, ...]
+    is_ready: bool
+    state: str
+    reason: str | None = None
+    context_tokens: int | None = None
+    apis: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    size_bytes: int = 0
+    engine: str | None = None
+
+
+class ModelView(Protocol):
+    """The models that this server knows, as a plugin may read them. Memory only; never waits."""
+
+    def list(self) -> Sequence[ModelInfo]:
+        """All models, in order of id."""
+        ...
+
+    def find(self, name: str) -> ModelInfo | None:
+        """One model, by id or alias."""
+        ...
+
+
+@define
+class Plugin:
+    """A plugin's view of the program, handed to plugins that are classes and to their blueprints.
+
+    Attributes:
+        name: Entry-point name, such as ``auth_apikey``.
+        settings: An instance of the class that ``llmlb_settings`` returned, or None.
+        data_dir: The server's data directory.
+        models: What this server serves; empty in a worker and in commands.
+    """
+
+    name: str
+    data_dir: Path
+    settings: object = None
+    models: ModelView | None = field(default=None, repr=False)

@@ -1,0 +1,52 @@
+"""What is kept of a call when it is over: metadata, never content."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import define, field, frozen
+
+from llmlb_core.domain.results import Usage
+
+
+@frozen
+class Attempt:
+    """One try of a call at one endpoint."""
+
+    endpoint: str
+    outcome: str
+    reason: str
+    duration_s: float
+
+
+@define
+class Record:
+    """Filled in by the stages, delivered by the stage ``record``.
+
+    Attributes:
+        opened: Whether status and headers went out; committed: whether content did.
+        status: The HTTP status that the client saw, 0 if none.
+        error_code: OpenAI error code of what ended the call, or None.
+        queue_wait_s: Time between asking for a lease and having it.
+    """
+
+    id: str
+    started_at: float
+    method: str = ""
+    path: str = ""
+    client_address: str = ""
+    principal: str = ""
+    operation: str = ""
+    model: str = ""
+    served_by: str = ""
+    stream: bool = False
+    status: int = 0
+    error_code: str | None = None
+    ending: Literal["", "finished", "failed", "cancelled"] = ""
+    queue_wait_s: float = 0.0
+    first_token_s: float | None = None
+    duration_s: float = 0.0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    usage: Usage | None = None
+    attempts: list[Attempt] = field(factory=list)

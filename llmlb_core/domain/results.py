@@ -1,0 +1,117 @@
+"""What a model answers: deltas while it speaks, usage when it is done, vectors for embeddings."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import frozen
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+@frozen
+class Usage:
+    """Tokens of one call, counted by the model's own tokenizer.
+
+    Attributes:
+        prompt_tokens: Tokens read.
+        completion_tokens: Tokens generated, over all choices, reasoning included.
+        cached_tokens: How many prompt tokens came from a cache.
+        reasoning_tokens: How many completion tokens were reasoning.
+        is_partial: Whether the call ended before its answer did.
+    """
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    is_partial: bool = False
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@frozen
+class TopLogprob:
+    """One alternative at a position; ``bytes`` is the token's own UTF-8, perhaps a part of a character."""
+
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] = ()
+
+
+@frozen
+class TokenLogprob:
+    """A generated token with its natural-log probability (at most 0) and the most likely alternatives."""
+
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] = ()
+    top: tuple[TopLogprob, ...] = ()
+
+
+@frozen
+class ToolCallDelta:
+    """A piece of a tool call.
+
+    Attributes:
+        index: Which call of this choice, from 0.
+        id: With the first piece of a call, else None.
+        name: With the first piece of a call, else None.
+        arguments: JSON text to append.
+    """
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+@frozen
+class Delta:
+    """One step of an answer, for one choice. Whole characters only: UTF-8 is never cut.
+
+    Attributes:
+        choice: Index of the choice, from 0.
+        text: Answer text to append.
+        reasoning: Thinking to append, kept apart from the answer.
+        tool_calls: Pieces of tool calls.
+        logprobs: Of the tokens that ``text`` is made of.
+        finish: Set once per choice, on its last delta.
+        usage: Of the whole call; set once, on a delta after every choice finished.
+    """
+
+    choice: int = 0
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+    finish: FinishReason | None = None
+    usage: Usage | None = None
+
+    @property
+    def has_content(self) -> bool:
+        """Whether a client could notice this delta; the first such one commits the call."""
+        return bool(self.text or self.reasoning or self.tool_calls or self.finish)
+
+
+@frozen
+class Vectors:
+    """Embeddings, one row per input, in input order.
+
+    Attributes:
+        data: ``float32``, little-endian, row by row: ``count × dimension × 4`` bytes; rows of unit length.
+        usage: Tokens read.
+    """
+
+    data: bytes
+    count: int
+    dimension: int
+    usage: Usage = Usage()
+
+    def row(self, index: int) -> bytes:
+        """The bytes of one vector."""
+        size = self.dimension * 4
+        return self.data[index * size : (index + 1) * size]

@@ -1,0 +1,1 @@
+"""A fair queue: callers take turns, whoever sends more waits for their own calls."""

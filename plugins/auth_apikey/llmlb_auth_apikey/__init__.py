@@ -1,0 +1,1 @@
+"""API keys: kept as hashes in the database, checked in memory."""

@@ -1,0 +1,1 @@
+"""A published fake engine: scripted, slow and faulty answers for tests and demonstrations."""

@@ -1,0 +1,1 @@
+"""Uses model files that lie on this machine (`file:`)."""

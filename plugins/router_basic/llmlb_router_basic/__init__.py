@@ -1,0 +1,1 @@
+"""The plain routers: `round_robin` and `least_in_flight`."""

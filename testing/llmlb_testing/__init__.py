@@ -1,0 +1,1 @@
+"""Contract kits, fakes and fixtures for authors of llmlb plugins."""

@@ -1,0 +1,1 @@
+"""Pytest fixtures, active wherever llmlb-testing is installed."""
