@@ -73,10 +73,6 @@ class Renderer(ABC):
     def error(self, error: CallError) -> bytes:
         """Return an in-band error for a stream that has begun; no success marker follows it."""
 
-    def heartbeat(self) -> bytes:
-        """Return what keeps a silent stream open, ignored by clients."""
-        return b": waiting\n\n"
-
 
 class Dialect(ABC):
     """One wire format. Sync and pure: bytes in, values out; it never waits and holds no state between calls.
@@ -113,3 +109,7 @@ class Dialect(ABC):
     @abstractmethod
     def error(self, error: CallError) -> bytes:
         """Return the body of an error answer, ``application/json``."""
+
+    def heartbeat(self) -> bytes:
+        """Return what keeps a silent stream open, ignored by clients."""
+        return b": waiting\n\n"

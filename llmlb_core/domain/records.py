@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from attrs import define, field, frozen
 
 from llmlb_core.domain.results import Usage
+
+if TYPE_CHECKING:
+    from llmlb_core.domain.calls import Call
 
 
 @frozen
@@ -50,3 +53,12 @@ class Record:
     bytes_out: int = 0
     usage: Usage | None = None
     attempts: list[Attempt] = field(factory=list)
+
+    def describe(self, call: Call) -> None:
+        """Note what the stage ``parse`` learned."""
+        self.principal = call.principal.id
+        self.operation = call.route.operation
+        self.model = call.model
+        self.stream = call.stream
+        self.client_address = call.head.client_address
+        self.bytes_in = len(call.body)

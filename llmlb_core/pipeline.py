@@ -1,0 +1,92 @@
+"""The pipeline: nine stages in order, one ``try``/``finally`` that gives back whatever was taken."""
+
+from __future__ import annotations
+
+import asyncio
+
+from attrs import frozen
+
+from llmlb_core.contracts.dialect import Dialect, Route
+from llmlb_core.contracts.outlet import Outlet
+from llmlb_core.domain.calls import Head, new_id
+from llmlb_core.domain.records import Record
+from llmlb_core.errors import CallError, InternalError
+from llmlb_core.stages.acquire import Acquire
+from llmlb_core.stages.authenticate import Authenticate
+from llmlb_core.stages.authorize import Authorize
+from llmlb_core.stages.deadline import Deadline
+from llmlb_core.stages.dispatch import Answer, Dispatch
+from llmlb_core.stages.parse import Parse
+from llmlb_core.stages.record import Recorder
+from llmlb_core.stages.render import Rendering
+from llmlb_core.stages.resolve import Resolve
+from llmlb_core.stages.running import Running
+from llmlb_core.stages.transform import Transform
+from llmlb_core.telemetry.log import get_logger
+
+_log = get_logger("pipeline")
+
+
+@frozen
+class Pipeline:
+    """The stages of one server. Every plane sends its calls through ``serve``, one task each."""
+
+    authenticate: Authenticate
+    parse: Parse
+    resolve: Resolve
+    authorize: Authorize
+    transform: Transform
+    acquire: Acquire
+    dispatch: Dispatch
+    record: Recorder
+    running: Running
+    call_timeout_s: float
+    heartbeat_s: float
+
+    async def serve(self, head: Head, dialect: Dialect, route: Route, outlet: Outlet) -> None:
+        """Answer one call, whatever happens; raises only ``CancelledError``, when the client left."""
+        record = Record(id=new_id(), started_at=head.received_at, method=head.method, path=head.path)
+        rendering = Rendering(dialect, outlet, record)
+        answer: Answer | None = None
+        deadline = Deadline(self.call_timeout_s)
+        self.running.enter(deadline)
+        try:
+            self.running.check()
+            principal = await self.authenticate(head.headers)
+            call = await self.parse(head, dialect, route, principal, record.id, outlet)
+            record.describe(call)
+            targets = self.authorize(call, self.resolve(call))
+            call = self.transform(call)
+            rendering.keep_open(call, self.heartbeat_s)
+            lease = await self.acquire(call, targets, on_wait=rendering.waiting)
+            answer = await self.dispatch(call, targets, lease, record)
+            await rendering.answer(call, answer)
+            record.ending = "finished"
+        except CallError as error:
+            await self._fail(error, rendering, record)
+        except asyncio.CancelledError:
+            reason = deadline.reason()
+            if reason is None:
+                record.ending = "cancelled"
+                raise
+            await self._fail(reason, rendering, record)
+        except Exception as error:  # a dialect, router or policy of a plugin, or a defect of ours: this call's error, nobody else's
+            _log.exception("call_raised", call=record.id)
+            await self._fail(
+                InternalError(f"This call failed unexpectedly ({type(error).__name__}); see the server's log for {record.id}."),
+                rendering,
+                record,
+            )
+        finally:
+            deadline.disarm()
+            rendering.stop_heartbeat()
+            try:
+                if answer is not None:
+                    await answer.close()
+            finally:
+                self.running.leave(deadline)
+                self.record(record, outlet)
+
+    async def _fail(self, error: CallError, rendering: Rendering, record: Record) -> None:
+        record.ending, record.error_code = "failed", error.code
+        await rendering.error(error)

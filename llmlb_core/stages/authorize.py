@@ -1,0 +1,47 @@
+"""Stage 4: principal and every target → the targets that are allowed. Any veto wins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llmlb_core.contracts.auth import Authorizer
+from llmlb_core.domain.calls import Call
+from llmlb_core.domain.endpoints import Target
+from llmlb_core.domain.principals import Principal, Scope
+from llmlb_core.errors import Forbidden, ModelNotAllowed
+
+
+def require_scope(principal: Principal, scope: Scope) -> None:
+    """Raise ``Forbidden`` unless *principal* holds *scope* (7c0a37e0-F4)."""
+    if not principal.has(scope):
+        raise Forbidden(f"API key does not have required scope: {scope}")
+
+
+class Authorize:
+    """Asks every authorizer about every target."""
+
+    def __init__(self, authorizers: Sequence[Authorizer]) -> None:
+        """Use *authorizers*."""
+        self._authorizers = tuple(authorizers)
+
+    def __call__(self, call: Call, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+        """Return the targets that nobody vetoes.
+
+        Raises:
+            Forbidden: The principal may not use inference at all.
+            ModelNotAllowed: Every target is vetoed; the message is the first veto.
+        """
+        require_scope(call.principal, "api")
+        if not self._authorizers:
+            return targets
+        allowed: list[Target] = []
+        reason: str | None = None
+        for target in targets:
+            veto = next(filter(None, (each.veto(call.principal, call, target) for each in self._authorizers)), None)
+            if veto is None:
+                allowed.append(target)
+            else:
+                reason = reason or veto
+        if not allowed:
+            raise ModelNotAllowed(reason or "This model may not be used with this key.", param="model")
+        return tuple(allowed)

@@ -1,0 +1,81 @@
+"""Trying a call at one endpoint after another, until content comes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Sequence
+
+from llmlb_core.contracts.endpoint import Result
+from llmlb_core.domain.calls import Call
+from llmlb_core.domain.endpoints import Outcome, Target
+from llmlb_core.domain.records import Attempt, Record
+from llmlb_core.domain.results import Vectors
+from llmlb_core.errors import CallError, EndpointFailed, NoEndpoint
+from llmlb_core.stages.acquire import Acquire, Lease
+from llmlb_core.stages.dispatch.answer import Answer
+from llmlb_core.telemetry.log import get_logger
+
+MAX_ATTEMPTS = 3
+MAX_HELD = 64
+"""Results without content that are held back while failover is still free."""
+
+_log = get_logger("dispatch")
+
+
+class Dispatch:
+    """Opens the call at the leased endpoint; after a failure that allows it, at another one."""
+
+    def __init__(self, acquire: Acquire) -> None:
+        """Get further leases from *acquire*."""
+        self._acquire = acquire
+
+    async def __call__(self, call: Call, targets: Sequence[Target], lease: Lease, record: Record) -> Answer:
+        """Return an answer whose first content is there. Owns *lease* from the first moment.
+
+        Raises:
+            CallError: What the last attempt failed with.
+        """
+        tried: frozenset[str] = frozenset()
+        while True:
+            started_at = time.monotonic()
+            try:
+                return await _begin(call, lease)
+            except CallError as error:
+                tried |= {lease.endpoint.id}
+                record.attempts.append(Attempt(lease.endpoint.name, "failed", error.code, time.monotonic() - started_at))
+                if not error.is_retryable or len(tried) >= MAX_ATTEMPTS:
+                    raise
+                try:
+                    lease = await self._acquire(call, targets, exclude=tried)
+                except NoEndpoint:
+                    raise error from None
+
+
+async def _begin(call: Call, lease: Lease) -> Answer:
+    """Open *call* at the lease's endpoint and wait for its first content; gives the lease back if there is none."""
+    results = lease.endpoint.open(call, lease.target.model)
+    assert isinstance(results, AsyncGenerator)
+    outcome = Outcome.CANCELLED
+    try:
+        held: list[Result] = []
+        async for result in results:
+            held.append(result)
+            if isinstance(result, Vectors) or result.has_content or len(held) >= MAX_HELD:
+                break
+        answer = Answer(lease, held, results)
+    except CallError:
+        outcome = Outcome.FAILED
+        raise
+    except Exception as error:  # an endpoint of a plugin: its defect is this attempt's failure, not ours
+        outcome = Outcome.FAILED
+        _log.exception("endpoint_raised", endpoint=lease.endpoint.name, call=call.id)
+        raise EndpointFailed(f"Endpoint '{lease.endpoint.name}' failed unexpectedly; the server's log has the details.") from error
+    else:
+        outcome = None
+        return answer
+    finally:
+        if outcome is not None:
+            try:
+                await results.aclose()
+            finally:
+                lease.release(outcome)

@@ -1,0 +1,131 @@
+"""Stage 8: answer → bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+from llmlb_core.contracts.dialect import Dialect, Renderer
+from llmlb_core.contracts.outlet import Outlet
+from llmlb_core.domain.calls import Call
+from llmlb_core.domain.records import Record
+from llmlb_core.domain.results import Delta, Vectors
+from llmlb_core.errors import CallError
+from llmlb_core.stages.acquire import Waiting
+from llmlb_core.stages.dispatch import Answer
+
+EVENT_STREAM = "text/event-stream; charset=utf-8"
+
+
+class Rendering:
+    """One call's way out: head, heartbeat, answer or error. The stage makes one for each call."""
+
+    def __init__(self, dialect: Dialect, outlet: Outlet, record: Record) -> None:
+        """Write to *outlet* in *dialect*."""
+        self._dialect = dialect
+        self._outlet = outlet
+        self._record = record
+        self._headers: list[tuple[str, str]] = [("x-request-id", record.id)]
+        self._call: Call | None = None
+        self._renderer: Renderer | None = None
+        self._heartbeat: asyncio.TimerHandle | None = None
+
+    def waiting(self, waiting: Waiting) -> None:
+        """Note where in the queue the call stands (05098000-F11)."""
+        self._headers.append(("x-queue-position", str(waiting.position)))
+        if waiting.estimate_s is not None:
+            self._headers.append(("x-estimated-wait", str(math.ceil(waiting.estimate_s))))
+
+    def keep_open(self, call: Call, every_s: float) -> None:
+        """Send a comment every *every_s* seconds until content goes out, so that nobody on the way gives up on the stream."""
+        self._call = call
+        if call.stream and every_s > 0:
+            self._heartbeat = asyncio.get_running_loop().call_later(every_s, self._beat, every_s)
+
+    def _beat(self, every_s: float) -> None:
+        assert self._call is not None
+        if not self._outlet.opened:
+            self._open(200, EVENT_STREAM)
+        if not self._outlet.is_paused:
+            self._outlet.write(self._dialect.heartbeat())
+        self._heartbeat = asyncio.get_running_loop().call_later(every_s, self._beat, every_s)
+
+    async def answer(self, call: Call, answer: Answer) -> None:
+        """Write the whole answer.
+
+        Raises:
+            CallError: The endpoint failed on the way; ``error`` says so to the client.
+        """
+        self.stop_heartbeat()
+        record, outlet = self._record, self._outlet
+        renderer = self._renderer = self._dialect.renderer(call, answer.model)
+        record.served_by = answer.lease.endpoint.name
+        record.queue_wait_s = answer.lease.waited_s
+        self._headers.append(("x-llmlb-endpoint", record.served_by))
+        self._headers.append(("x-llmlb-attempts", str(len(record.attempts) + 1)))
+        if answer.lease.waited_s > 0:
+            self._headers.append(("x-queue-wait-ms", str(round(answer.lease.waited_s * 1000))))
+        if call.ignored:
+            self._headers.append(("x-llmlb-ignored-parameters", ", ".join(call.ignored)))
+        async for result in answer:
+            self._note(result)
+            data = renderer.feed(result)
+            if data and call.stream:
+                if not outlet.opened:
+                    self._open(200, EVENT_STREAM)
+                outlet.committed = True
+                outlet.write(data)
+                if outlet.is_paused:
+                    await outlet.drained()
+        data = renderer.end()
+        if call.stream:
+            if not outlet.opened:
+                self._open(200, EVENT_STREAM)
+        else:
+            self._open(200, renderer.content_type, len(data))
+        outlet.committed = True
+        outlet.write(data)
+        await outlet.end()
+
+    async def error(self, error: CallError) -> None:
+        """Say *error*: as a plain answer where nothing went out yet, in band where something did."""
+        self.stop_heartbeat()
+        outlet = self._outlet
+        if outlet.opened:
+            if self._renderer is None and self._call is not None:
+                self._renderer = self._dialect.renderer(self._call, self._call.model)
+            if self._renderer is None or self._call is None or not self._call.stream:
+                outlet.fail()
+                return
+            outlet.write(self._renderer.error(error))
+        else:
+            if error.retry_after_s is not None:
+                self._headers.append(("retry-after", str(max(1, math.ceil(error.retry_after_s)))))
+            if error.status == 401:
+                self._headers.append(("www-authenticate", 'Bearer realm="llmlb"'))
+            body = self._dialect.error(error)
+            self._open(error.status, "application/json", len(body))
+            outlet.write(body)
+        await outlet.end()
+
+    def stop_heartbeat(self) -> None:
+        """Send no more comments."""
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+            self._heartbeat = None
+
+    def _open(self, status: int, content_type: str, length: int | None = None) -> None:
+        headers = [("content-type", content_type), *self._headers]
+        if length is None:
+            headers.append(("cache-control", "no-cache"))
+        else:
+            headers.append(("content-length", str(length)))
+        self._record.status = status
+        self._outlet.open(status, headers)
+
+    def _note(self, result: Delta | Vectors) -> None:
+        record = self._record
+        if record.first_token_s is None:
+            record.first_token_s = asyncio.get_running_loop().time() - record.started_at
+        if result.usage is not None:
+            record.usage = result.usage
