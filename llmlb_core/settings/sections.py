@@ -6,10 +6,27 @@ and ``minimum``/``maximum``. ``llmlb config show`` and the reference page are ma
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from attrs import Attribute, field, frozen
+
+MASK = "***"
+
+
+def mask_url(url: object) -> str:
+    """Return the ``repr`` of a URL without its password, for logs, errors and ``llmlb config show``."""
+    if not isinstance(url, str):
+        return repr(url)
+    # greedy up to the last "@": a password may hold "@" and "/" where its writer forgot to quote it
+    masked = re.sub(r"^([^:/]+://[^:/@]*):.*@", rf"\1:{MASK}@", url)
+    return repr(re.sub(r"(?i)([?&][^=&]*(?:password|passwd|secret|token)[^=&]*=)[^&]*", rf"\1{MASK}", masked))
+
+
+def _mask_all(value: object) -> str:
+    return repr(value) if value is None else repr(MASK)
 
 
 def setting(
@@ -19,6 +36,8 @@ def setting(
     env: tuple[str, ...] = (),
     minimum: float | None = None,
     maximum: float | None = None,
+    secret: bool = False,
+    show: Callable[[object], str] = repr,
 ) -> Any:
     """Declare one setting; checks its range.
 
@@ -26,21 +45,40 @@ def setting(
         default: A value, or a callable without arguments that makes one.
         help: One sentence for the reference page.
         env: Environment variables that set it; the first is the current name, the others are deprecated.
-        minimum: Smallest allowed number.
-        maximum: Largest allowed number.
+        minimum: Smallest allowed number; of each value where the setting is a table.
+        maximum: Largest allowed number; of each value where the setting is a table.
+        secret: Never shown: not in an error, not in a ``repr``, not by ``llmlb config show``.
+        show: Makes the text that people see of the value, where a part of it is secret.
     """
 
     def check(_instance: object, attribute: Attribute[object], value: object) -> None:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            if minimum is not None and value < minimum:
-                raise ValueError(f"{attribute.name} is {value}, expected at least {minimum:g}")
-            if maximum is not None and value > maximum:
-                raise ValueError(f"{attribute.name} is {value}, expected at most {maximum:g}")
+        problem = range_problem(value, minimum, maximum)
+        if problem:
+            raise ValueError(f"{attribute.name}: {problem}")
 
-    metadata = {"help": help, "env": env, "minimum": minimum, "maximum": maximum}
+    show = _mask_all if secret else show
+    metadata = {"help": help, "env": env, "minimum": minimum, "maximum": maximum, "secret": secret, "show": show}
     if callable(default):
-        return field(factory=default, metadata=metadata, validator=check)
-    return field(default=default, metadata=metadata, validator=check)
+        return field(factory=default, metadata=metadata, validator=check, repr=show)
+    return field(default=default, metadata=metadata, validator=check, repr=show)
+
+
+def range_problem(value: object, minimum: float | None, maximum: float | None) -> str | None:
+    """Say in which way a number, or a number in a table, is out of range; None where it is not."""
+    if isinstance(value, Mapping):
+        problems = ((key, range_problem(member, minimum, maximum)) for key, member in value.items())
+        return next((f"{key!r}: {problem}" for key, problem in problems if problem), None)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    if minimum is not None and value < minimum:
+        return f"expected at least {_number(minimum)}, got {value}"
+    if maximum is not None and value > maximum:
+        return f"expected at most {_number(maximum)}, got {value}"
+    return None
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)
 
 
 @frozen
@@ -85,6 +123,7 @@ class StorageSettings:
         None,
         "`sqlite://PATH` or `postgres://…`; absent = `llmlb.db` in the data directory.",
         env=("LLMLB_DATABASE_URL", "DATABASE_URL"),
+        show=mask_url,
     )
 
 
@@ -101,7 +140,7 @@ class ModelSettings:
     capabilities: tuple[str, ...] | None = setting(None, "What it can do; absent = what its files say.")
     preload: bool = setting(False, "Load at start.")
     idle_unload_s: float | None = setting(
-        None, "Unload after this long without a call; absent = `[models_defaults]`, 0 = never.", minimum=0
+        None, "Unload after this long without a call; absent = `[workers] idle_unload_s`, 0 = never.", minimum=0
     )
     context_tokens: int | None = setting(None, "Context of one sequence; absent = the model's own.", minimum=16)
     parallel_count: int | None = setting(None, "Sequences at a time; absent = the engine's default.", minimum=1, maximum=256)
@@ -140,7 +179,11 @@ class EngineSettings:
 class RoutingSettings:
     """``[routing]``: who gets a call."""
 
-    router: str = setting("least_in_flight", "Name of the router.", env=("LLMLB_LOAD_BALANCER_MODE", "LOAD_BALANCER_MODE"))
+    router: str = setting(
+        "least_in_flight",
+        "Name of the router; `auto` means the default.",
+        env=("LLMLB_LOAD_BALANCER_MODE", "LOAD_BALANCER_MODE"),
+    )
 
 
 @frozen
@@ -150,15 +193,21 @@ class AdmissionSettings:
     policy: str = setting("fair", "Name of the admission policy.")
     queue_size: int = setting(
         100,
-        "Calls that may wait, over all models.",
+        "Calls that may wait, over all models; 0 = none.",
         env=("LLMLB_QUEUE_MAX", "LLMLB_QUEUE_MAX_SIZE", "QUEUE_MAX"),
         minimum=0,
         maximum=10000,
     )
     queue_timeout_s: float = setting(
-        60.0, "How long a call waits for a slot.", env=("LLMLB_QUEUE_TIMEOUT_SECS", "QUEUE_TIMEOUT_SECS"), minimum=0, maximum=3600
+        60.0,
+        "How long a call waits for a slot; 0 = not at all.",
+        env=("LLMLB_QUEUE_TIMEOUT_SECS", "QUEUE_TIMEOUT_SECS"),
+        minimum=0,
+        maximum=3600,
     )
-    weights: dict[str, float] = setting(dict, "Share of a principal in the queue, by id or name; 1 where absent.")
+    weights: dict[str, float] = setting(
+        dict, "Share of a principal in the queue, by id or name; absent = its own weight, mostly 1.", minimum=0.001, maximum=1000
+    )
 
 
 @frozen
@@ -173,12 +222,20 @@ class LogSettings:
 
 @frozen
 class Settings:
-    """Everything, after the file and the environment were read."""
+    """Everything, after the file and the environment were read.
+
+    Attributes:
+        data_dir: Absolute; databases, models and keys lie there.
+        plugin_tables: ``[plugins.<name>]`` by plugin name, unchecked: the plugin host knows their classes.
+        models: By id, lower case.
+        file: The file that was read, or None.
+        warnings: What somebody should change, such as deprecated variables; the server prints them at start.
+    """
 
     data_dir: Path
     server: ServerSettings = ServerSettings()
     plugins: PluginsSettings = PluginsSettings()
-    plugin_tables: dict[str, dict[str, object]] = field(factory=dict)
+    plugin_tables: dict[str, dict[str, object]] = field(factory=dict, repr=False)  # the host knows which values are secret
     auth: AuthSettings = AuthSettings()
     storage: StorageSettings = StorageSettings()
     models: dict[str, ModelSettings] = field(factory=dict)
@@ -188,3 +245,4 @@ class Settings:
     admission: AdmissionSettings = AdmissionSettings()
     log: LogSettings = LogSettings()
     file: Path | None = None
+    warnings: tuple[str, ...] = ()
