@@ -99,6 +99,7 @@ class LocalModel:
         main: The file an engine opens, inside *directory*.
         engine: Name of the engine that settings force, or None for the best fit.
         context_tokens: What settings allow at most, or None for the model's own.
+        parallel_count: Sequences at a time that settings ask for, or None for the engine's default.
         options: The engine's own options, checked by the engine.
     """
 
@@ -112,6 +113,7 @@ class LocalModel:
     created_at: int = 0
     engine: str | None = None
     context_tokens: int | None = None
+    parallel_count: int | None = None
     idle_unload_s: float | None = None
     preload: bool = False
     chat_template: str | None = field(default=None, repr=False)
