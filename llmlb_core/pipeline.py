@@ -10,21 +10,18 @@ from llmlb_core.contracts.dialect import Dialect, Route
 from llmlb_core.contracts.outlet import Outlet
 from llmlb_core.domain.calls import Head, new_id
 from llmlb_core.domain.records import Record
-from llmlb_core.errors import CallError, InternalError
 from llmlb_core.stages.acquire import Acquire
 from llmlb_core.stages.authenticate import Authenticate
 from llmlb_core.stages.authorize import Authorize
 from llmlb_core.stages.deadline import Deadline
 from llmlb_core.stages.dispatch import Answer, Dispatch
+from llmlb_core.stages.failure import failure_of
 from llmlb_core.stages.parse import Parse
 from llmlb_core.stages.record import Recorder
 from llmlb_core.stages.render import Rendering
 from llmlb_core.stages.resolve import Resolve
 from llmlb_core.stages.running import Running
 from llmlb_core.stages.transform import Transform
-from llmlb_core.telemetry.log import get_logger
-
-_log = get_logger("pipeline")
 
 
 @frozen
@@ -62,21 +59,11 @@ class Pipeline:
             answer = await self.dispatch(call, targets, lease, record)
             await rendering.answer(call, answer)
             record.ending = "finished"
-        except CallError as error:
-            await self._fail(error, rendering, record)
-        except asyncio.CancelledError:
-            reason = deadline.reason()
-            if reason is None:
-                record.ending = "cancelled"
+        except (Exception, asyncio.CancelledError) as error:
+            failure = failure_of(error, deadline, record)
+            if failure is None:
                 raise
-            await self._fail(reason, rendering, record)
-        except Exception as error:  # a dialect, router or policy of a plugin, or a defect of ours: this call's error, nobody else's
-            _log.exception("call_raised", call=record.id)
-            await self._fail(
-                InternalError(f"This call failed unexpectedly ({type(error).__name__}); see the server's log for {record.id}."),
-                rendering,
-                record,
-            )
+            await rendering.error(failure)
         finally:
             deadline.disarm()
             rendering.stop_heartbeat()
@@ -86,7 +73,3 @@ class Pipeline:
             finally:
                 self.running.leave(deadline)
                 self.record(record, outlet)
-
-    async def _fail(self, error: CallError, rendering: Rendering, record: Record) -> None:
-        record.ending, record.error_code = "failed", error.code
-        await rendering.error(error)

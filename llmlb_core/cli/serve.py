@@ -1,0 +1,44 @@
+"""``llmlb serve``: run the server."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import attrs
+import click
+
+from llmlb_core.cli.context import CliContext, pass_cli
+
+
+@click.command()
+@click.option("--host", help="Address to listen on (overrides [server] host).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one (overrides [server] port).")
+@pass_cli
+def serve(cli: CliContext, host: str | None, port: int | None) -> None:
+    """Run the server until it is told to stop (SIGTERM or Ctrl-C)."""
+    from llmlb_core.security.data_dir import prepare_data_dir
+    from llmlb_core.telemetry.log import configure, get_logger
+    from llmlb_core.version import __version__
+    from llmlb_core.web import serving
+
+    settings = cli.settings
+    overrides = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = attrs.evolve(settings, server=attrs.evolve(settings.server, **overrides))
+    configure(settings.log.level)
+    log = get_logger("serve")
+    for warning in settings.warnings:
+        log.warning("settings", message=warning)
+    prepare_data_dir(settings.data_dir)
+    listener = serving.bind(settings)
+
+    def ready(house: object) -> None:
+        del house
+        print(f"llmlb {__version__} is listening on {serving.url_of(listener)}", flush=True)
+
+    run = asyncio.run
+    if sys.platform != "win32":
+        import uvloop
+
+        run = uvloop.run
+    run(serving.serve(settings, listener, ready))

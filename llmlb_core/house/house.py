@@ -1,0 +1,178 @@
+"""One server, put together from its settings and plugins."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from llmlb_core.contracts.router import Router
+from llmlb_core.domain.calls import Call
+from llmlb_core.domain.endpoints import Target
+from llmlb_core.domain.models import Capability
+from llmlb_core.errors import LLMLBError, PluginRequired
+from llmlb_core.house.directory import Directory
+from llmlb_core.models.catalogue import Catalogue
+from llmlb_core.models.devices import machine_devices
+from llmlb_core.pipeline import Pipeline
+from llmlb_core.plugin_host.loader import load_plugins
+from llmlb_core.security.data_dir import prepare_data_dir
+from llmlb_core.settings.sections import Settings
+from llmlb_core.stages.acquire import Acquire
+from llmlb_core.stages.authenticate import Authenticate
+from llmlb_core.stages.authorize import Authorize
+from llmlb_core.stages.dispatch import Dispatch
+from llmlb_core.stages.parse import Parse
+from llmlb_core.stages.record import Recorder
+from llmlb_core.stages.resolve import Resolve
+from llmlb_core.stages.running import Running
+from llmlb_core.stages.transform import Transform
+from llmlb_core.storage.setup import open_storage
+from llmlb_core.telemetry.access import AccessLog
+from llmlb_core.telemetry.log import get_logger
+from llmlb_core.worker.supervisor import Supervisor
+
+_log = get_logger("house")
+
+
+class House:
+    """Plugins, models, workers and the pipeline of one server.
+
+    Attributes:
+        host: The plugins, loaded when the house is made.
+        is_open: Whether calls can be served.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Load the plugins of *settings*.
+
+        Raises:
+            PluginRequired: One that settings name is missing or not active.
+        """
+        self.settings = settings
+        self.directory = Directory(self._apis)
+        self.host = load_plugins(settings, models=self.directory)
+        self.is_open = False
+        self._pipeline: Pipeline | None = None
+        self._supervisor: Supervisor | None = None
+        self._access: AccessLog | None = None
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline; only while the house is open."""
+        assert self._pipeline is not None, "the house is not open"
+        return self._pipeline
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """The workers; only while the house is open."""
+        assert self._supervisor is not None, "the house is not open"
+        return self._supervisor
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Open every room in order; close them in reverse.
+
+        Raises:
+            StartError: The data directory, the database or a required plugin is unusable.
+        """
+        settings, registry = self.settings, self.host.registry
+        prepare_data_dir(settings.data_dir)
+        async with AsyncExitStack() as rooms:
+            await rooms.enter_async_context(open_storage(settings, registry.storage_apps))
+            await self._enter_lifespans(rooms)
+            supervisor = self._supervisor = Supervisor(settings.workers, settings.engines, settings.data_dir)
+            rooms.push_async_callback(supervisor.stop, 5.0)
+            await supervisor.start()
+            catalogue = Catalogue(settings, registry.stores, registry.formats)
+            self.directory.fill(catalogue, registry.engines, machine_devices(), supervisor)
+            for problem in catalogue.problems():
+                _log.warning("model_unusable", model=problem.id, reason=problem.reason)
+            pipeline = self._pipeline = self._build_pipeline()
+            supervisor.on_change(pipeline.acquire.wake)
+            preloading = asyncio.create_task(self._preload(), name="preload")
+            rooms.callback(preloading.cancel)
+            self.is_open = True
+            try:
+                yield
+            finally:
+                self.is_open = False
+                await pipeline.running.drain(settings.server.drain_timeout_s)
+                if self._access is not None:
+                    self._access.flush()
+
+    async def _enter_lifespans(self, rooms: AsyncExitStack) -> None:
+        required = {*self.settings.plugins.required, *self.host.required}
+        for name, lifespan in self.host.lifespans():
+            try:
+                await rooms.enter_async_context(lifespan)
+            except Exception as error:
+                self.host.record_failure(name, "lifespan", error)
+                if name in required:
+                    raise PluginRequired(f"Plugin {name} is required, but could not start: {error}") from error
+
+    async def _preload(self) -> None:
+        for instance in self.directory.preloaded():
+            try:
+                await instance.ensure_ready(self.settings.workers.load_timeout_s)
+            except LLMLBError as error:
+                _log.warning("preload_failed", model=instance.name, reason=error.message)
+
+    def _build_pipeline(self) -> Pipeline:
+        settings, registry = self.settings, self.host.registry
+        policy = registry.admission_policies.get(settings.admission.policy)
+        if policy is None:
+            raise _missing("admission policy", settings.admission.policy, registry.admission_policies, "[admission] policy")
+        if settings.log.access:
+            self._access = AccessLog()
+        acquire = Acquire(self._router_for(), policy, settings.admission)
+        return Pipeline(
+            authenticate=Authenticate(
+                [registry.authenticators[name] for name in settings.auth.authenticators if not settings.auth.is_disabled],
+                is_disabled=settings.auth.is_disabled,
+            ),
+            parse=Parse(settings.server),
+            resolve=Resolve(self.directory),
+            authorize=Authorize(list(registry.authorizers.values())),
+            transform=Transform(),
+            acquire=acquire,
+            dispatch=Dispatch(acquire),
+            record=Recorder(self._access),
+            running=Running(),
+            call_timeout_s=settings.server.call_timeout_s,
+            heartbeat_s=settings.server.heartbeat_s,
+        )
+
+    def _router_for(self) -> _RouterFor:
+        settings, routers = self.settings, self.host.registry.routers
+        wanted = {"": settings.routing.router, **{id_: model.router for id_, model in settings.models.items() if model.router}}
+        for name in wanted.values():
+            if name not in routers:
+                raise _missing("router", name, routers, "[routing] router")
+        return _RouterFor({model: routers[name] for model, name in wanted.items()})
+
+    def _apis(self) -> Mapping[Capability, tuple[str, ...]]:
+        """Which inference routes serve a capability: the last part of their paths, ``chat/completions`` as ``chat_completions``."""
+        apis: dict[Capability, tuple[str, ...]] = {}
+        for dialect in self.host.registry.dialects.values():
+            for route in dialect.routes:
+                name = route.path.removeprefix("/v1/").replace("/", "_")
+                apis[route.needs] = (*apis.get(route.needs, ()), name)
+        return apis
+
+
+class _RouterFor:
+    """The router of a model, or the default one."""
+
+    def __init__(self, routers: Mapping[str, Router]) -> None:
+        self._routers = routers
+
+    def __call__(self, _call: Call, target: Target) -> Router:
+        return self._routers.get(target.model) or self._routers[""]
+
+
+def _missing(what: str, name: str, there: Mapping[str, object], where: str) -> PluginRequired:
+    known = ", ".join(sorted(there)) or "none"
+    return PluginRequired(
+        f"{where} names the {what} '{name}', but no active plugin brings it (there: {known}); see 'llmlb plugins check'."
+    )

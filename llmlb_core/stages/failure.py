@@ -1,0 +1,31 @@
+"""What a call is answered with when something was raised on its way."""
+
+from __future__ import annotations
+
+import asyncio
+
+from llmlb_core.domain.records import Record
+from llmlb_core.errors import CallError, InternalError
+from llmlb_core.stages.deadline import Deadline
+from llmlb_core.telemetry.log import get_logger
+
+_log = get_logger("pipeline")
+
+
+def failure_of(error: BaseException, deadline: Deadline, record: Record) -> CallError | None:
+    """Return the error that the client is told, or None where the client has left; note it in *record*.
+
+    Anything but a ``CallError`` comes from a dialect, router or policy of a plugin, or is a defect of ours: it is this call's
+    error and nobody else's, and the log has its traceback.
+    """
+    failure = deadline.reason() if isinstance(error, asyncio.CancelledError) else error
+    if failure is None:
+        record.ending = "cancelled"
+        return None
+    if not isinstance(failure, CallError):
+        _log.exception("call_raised", call=record.id)
+        failure = InternalError(
+            f"This call failed unexpectedly ({type(error).__name__}); the server's log says more under {record.id}."
+        )
+    record.ending, record.error_code = "failed", failure.code
+    return failure

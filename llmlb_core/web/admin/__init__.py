@@ -1,0 +1,1 @@
+"""Pages of the core itself: health, plugins, models on this machine, the queue."""

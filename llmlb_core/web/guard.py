@@ -1,0 +1,26 @@
+"""Who may open a page: the scope of its routes, enforced by the core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from quart import Blueprint, g, request
+
+from llmlb_core.domain.principals import Principal, Scope
+from llmlb_core.stages.authenticate import Authenticate
+from llmlb_core.stages.authorize import require_scope
+
+
+def guard(blueprint: Blueprint, scope: Scope | Literal["public"], authenticate: Callable[[], Authenticate]) -> None:
+    """Let only principals with *scope* into *blueprint*; ``quart.g.principal`` is who it is."""
+    if scope == "public":
+        return
+
+    async def check() -> None:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        principal: Principal = await authenticate()(headers)
+        require_scope(principal, scope)
+        g.principal = principal
+
+    blueprint.before_request(check)
