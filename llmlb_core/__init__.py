@@ -14,7 +14,7 @@ from llmlb_core.version import CONTRACT_VERSION, __version__
 if TYPE_CHECKING:
     from llmlb_core.contracts.admission import AdmissionPolicy, Admit, Load, Reject, Wait, Waiter
     from llmlb_core.contracts.auth import Authenticator, Authorizer
-    from llmlb_core.contracts.dialect import Decoded, Dialect, Renderer, Route, RoutingFields
+    from llmlb_core.contracts.dialect import Decoded, Dialect, Entry, Renderer, Route, RoutingFields
     from llmlb_core.contracts.endpoint import Endpoint, Result
     from llmlb_core.contracts.engine import (
         Cancel,
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "contracts.admission": "Admit AdmissionPolicy Load Reject Wait Waiter",
     "contracts.auth": "Authenticator Authorizer",
-    "contracts.dialect": "Decoded Dialect Renderer Route RoutingFields",
+    "contracts.dialect": "Decoded Dialect Entry Renderer Route RoutingFields",
     "contracts.endpoint": "Endpoint Result",
     "contracts.engine": "Cancel EmbeddingEngine Engine Feature TextDelta TextEngine TextRequest float32_rows",
     "contracts.modelstore": "ModelFormat ModelStore",

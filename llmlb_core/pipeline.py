@@ -6,9 +6,9 @@ import asyncio
 
 from attrs import frozen
 
-from llmlb_core.contracts.dialect import Dialect, Route
+from llmlb_core.contracts.dialect import Entry
 from llmlb_core.contracts.outlet import Outlet
-from llmlb_core.domain.calls import Head, new_id
+from llmlb_core.domain.calls import Head
 from llmlb_core.domain.records import Record
 from llmlb_core.stages.acquire import Acquire
 from llmlb_core.stages.authenticate import Authenticate
@@ -40,17 +40,17 @@ class Pipeline:
     call_timeout_s: float
     heartbeat_s: float
 
-    async def serve(self, head: Head, dialect: Dialect, route: Route, outlet: Outlet) -> None:
+    async def serve(self, head: Head, entry: Entry, outlet: Outlet) -> None:
         """Answer one call, whatever happens; raises only ``CancelledError``, when the client left."""
-        record = Record(id=new_id(), started_at=head.received_at, method=head.method, path=head.path)
-        rendering = Rendering(dialect, outlet, record)
+        record = Record(id=head.id, started_at=head.received_at, method=head.method, path=head.path)
+        rendering = Rendering(entry.dialect, outlet, record)
         answer: Answer | None = None
         deadline = Deadline(self.call_timeout_s)
         self.running.enter(deadline)
         try:
             self.running.check()
             principal = await self.authenticate(head.headers)
-            call = await self.parse(head, dialect, route, principal, record.id, outlet)
+            call = await self.parse(head, entry, principal, outlet)
             record.describe(call)
             targets = self.authorize(call, self.resolve(call))
             call = self.transform(call)

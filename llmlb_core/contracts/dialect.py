@@ -32,6 +32,14 @@ class Route:
 
 
 @frozen
+class Entry:
+    """Where a call came in: its path chose the dialect and the route, once."""
+
+    dialect: Dialect
+    route: Route
+
+
+@frozen
 class RoutingFields:
     """The few fields of a body that routing reads; ``model`` is None where the client named none."""
 

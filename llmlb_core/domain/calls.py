@@ -48,6 +48,7 @@ class Head:
         headers: Lower-case names; the last value wins where a name is repeated.
         client_address: The peer, for the access log and limits.
         received_at: ``time.monotonic()`` when the head was complete.
+        id: The call's id.
     """
 
     method: str
@@ -56,6 +57,7 @@ class Head:
     headers: Mapping[str, str]
     client_address: str
     received_at: float
+    id: str = field(factory=new_id)
 
 
 @define

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmlb_core.contracts.dialect import Dialect, Route
+from llmlb_core.contracts.dialect import Entry
 from llmlb_core.contracts.outlet import Outlet
 from llmlb_core.domain.calls import Call, Head
 from llmlb_core.domain.principals import Principal
@@ -17,9 +17,7 @@ class Parse:
         """Take the limits from *settings*."""
         self._settings = settings
 
-    async def __call__(
-        self, head: Head, dialect: Dialect, route: Route, principal: Principal, call_id: str, outlet: Outlet
-    ) -> Call:
+    async def __call__(self, head: Head, entry: Entry, principal: Principal, outlet: Outlet) -> Call:
         """Return the call.
 
         Raises:
@@ -27,13 +25,13 @@ class Parse:
             BodyTimeout: The client stopped sending.
             InvalidRequest: Not JSON, a routing field of the wrong type, or no model.
         """
-        settings = self._settings
+        settings, dialect, route = self._settings, entry.dialect, entry.route
         body = await outlet.body(min(route.max_body_bytes, settings.max_body_bytes), settings.body_timeout_s)
         fields = dialect.parse(route, body)
         if not fields.model:
             raise InvalidRequest('You must provide a model parameter, such as "model": "smollm2".', param="model")
         return Call(
-            id=call_id,
+            id=head.id,
             head=head,
             route=route,
             dialect=dialect,

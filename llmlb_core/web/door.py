@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from llmlb_core.contracts.dialect import Dialect, Route
+from llmlb_core.contracts.dialect import Dialect, Entry
 from llmlb_core.domain.calls import Head
 from llmlb_core.errors import MethodNotAllowed
 from llmlb_core.pipeline import Pipeline
@@ -37,24 +37,23 @@ class Door:
         """Serve the routes of *dialects* in front of *app*; *pipeline* is asked at every call, for it exists only while open."""
         self._app = app
         self._pipeline = pipeline
-        self._route_by_path: dict[str, tuple[Dialect, Route]] = {
-            route.path: (dialect, route) for dialect in dialects.values() for route in dialect.routes
+        self._entry_by_path: dict[str, Entry] = {
+            route.path: Entry(dialect, route) for dialect in dialects.values() for route in dialect.routes
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
-        found = self._route_by_path.get(scope["path"]) if scope["type"] == "http" else None
-        if found is None:
+        entry = self._entry_by_path.get(scope["path"]) if scope["type"] == "http" else None
+        if entry is None:
             await self._app(scope, receive, send)
             return
-        dialect, route = found
         if scope["method"] != "POST":
-            await _refuse(send, dialect, scope)
+            await _refuse(send, entry.dialect, scope)
             return
-        await self._serve(head_of(scope), dialect, route, AsgiOutlet(receive, send))
+        await self._serve(head_of(scope), entry, AsgiOutlet(receive, send))
 
-    async def _serve(self, head: Head, dialect: Dialect, route: Route, outlet: AsgiOutlet) -> None:
-        call = asyncio.create_task(self._pipeline().serve(head, dialect, route, outlet), name="call")
+    async def _serve(self, head: Head, entry: Entry, outlet: AsgiOutlet) -> None:
+        call = asyncio.create_task(self._pipeline().serve(head, entry, outlet), name="call")
         pump = asyncio.create_task(outlet.pump(), name="pump")
         leaving = asyncio.create_task(outlet.left(), name="client-left")
         try:
