@@ -1,0 +1,50 @@
+"""Files contributions in the registry, by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, cast
+
+from llmlb_core.plugin_host.record import Contribution
+from llmlb_core.plugin_host.registry import EngineEntry, Registry
+
+if TYPE_CHECKING:
+    from llmlb_core.contracts.routes import Routes
+    from llmlb_core.contracts.storage import StorageApp
+
+
+def file_contributions(registry: Registry, contributions: Iterable[tuple[str, Iterable[Contribution]]]) -> None:
+    """Make *registry* hold exactly these; its mappings stay the same objects.
+
+    Args:
+        registry: Changed in place.
+        contributions: Plugin name and what it contributes, settled.
+    """
+    shelves: dict[str, dict[str, Any]] = {
+        "engine": registry.engines,
+        "store": registry.stores,
+        "format": registry.formats,
+        "router": registry.routers,
+        "admission": registry.admission_policies,
+        "authenticator": registry.authenticators,
+        "authorizer": registry.authorizers,
+        "dialect": registry.dialects,
+        "command": registry.commands,
+    }
+    for shelf in (*shelves.values(), registry.owners):
+        shelf.clear()
+    storage_apps: list[StorageApp] = []
+    routes: list[tuple[str, Routes]] = []
+    for plugin, items in contributions:
+        for each in items:
+            registry.owners[each.key] = plugin
+            if each.kind == "storage":
+                storage_apps.append(cast("StorageApp", each.item))
+            elif each.kind == "routes":
+                routes.append((plugin, cast("Routes", each.item)))
+            elif each.kind == "engine":
+                registry.engines[each.name] = EngineEntry(plugin, cast("Any", each.item))
+            else:
+                shelves[each.kind][each.name] = each.item
+    registry.storage_apps = tuple(storage_apps)
+    registry.routes = tuple(routes)

@@ -1,0 +1,52 @@
+"""What active plugins contribute, by kind and name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import define, field, frozen
+
+if TYPE_CHECKING:
+    import click
+
+    from llmlb_core.contracts.admission import AdmissionPolicy
+    from llmlb_core.contracts.auth import Authenticator, Authorizer
+    from llmlb_core.contracts.dialect import Dialect
+    from llmlb_core.contracts.engine import Engine
+    from llmlb_core.contracts.modelstore import ModelFormat, ModelStore
+    from llmlb_core.contracts.router import Router
+    from llmlb_core.contracts.routes import Routes
+    from llmlb_core.contracts.storage import StorageApp
+
+
+@frozen
+class EngineEntry:
+    """An engine and the plugin whose worker runs it."""
+
+    plugin: str
+    engine: type[Engine]
+
+
+@define
+class Registry:
+    """Objects of active plugins only; every name is unique, because the host settles conflicts before it files anything.
+
+    Read it after ``load_plugins``. A plugin whose lifespan fails is withdrawn in place, so keep the mappings, not copies of them.
+
+    Attributes:
+        stores: By scheme.
+        owners: Which plugin contributed a key, such as ``router:round_robin`` → ``router_basic``; for ``record_failure``.
+    """
+
+    engines: dict[str, EngineEntry] = field(factory=dict)
+    stores: dict[str, ModelStore] = field(factory=dict)
+    formats: dict[str, ModelFormat] = field(factory=dict)
+    routers: dict[str, Router] = field(factory=dict)
+    admission_policies: dict[str, AdmissionPolicy] = field(factory=dict)
+    authenticators: dict[str, Authenticator] = field(factory=dict)
+    authorizers: dict[str, Authorizer] = field(factory=dict)
+    dialects: dict[str, Dialect] = field(factory=dict)
+    commands: dict[str, click.Command] = field(factory=dict)
+    storage_apps: tuple[StorageApp, ...] = ()
+    routes: tuple[tuple[str, Routes], ...] = ()
+    owners: dict[str, str] = field(factory=dict)
