@@ -40,7 +40,7 @@ class Logger:
 
     def exception(self, event: str, **facts: object) -> None:
         """Write at level error, with the traceback of the exception being handled."""
-        self._logger.error(event, exc_info=True, extra={"facts": facts})
+        self._logger.error(event, exc_info=True, extra={"facts": facts})  # noqa: LOG014  # callers are in a handler
 
 
 def get_logger(component: str) -> Logger:
