@@ -57,9 +57,11 @@ class Plugin:
         settings: An instance of the class that ``llmlb_settings`` returned, or None.
         data_dir: The server's data directory.
         models: What this server serves; empty in a worker and in commands.
+        shared: The plugin's own: what its class leaves here, its blueprints find.
     """
 
     name: str
     data_dir: Path
     settings: object = None
     models: ModelView | None = field(default=None, repr=False)
+    shared: dict[str, object] = field(factory=dict, repr=False)

@@ -1,1 +1,75 @@
-"""API keys: kept as hashes in the database, checked in memory."""
+"""API keys: kept as hashes in the database, checked in memory.
+
+``keys`` is what a key is, ``rows`` its tables, ``store`` the database's side, ``ring`` the memory's side, ``authenticator`` and
+``authorizer`` what the pipeline asks, ``api`` the admin routes, ``commands`` what ``llmlb keys`` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from llmlb_auth_apikey.authenticator import ApiKeyAuthenticator
+from llmlb_auth_apikey.authorizer import ModelAllowList
+from llmlb_auth_apikey.ring import KeyRing
+from llmlb_auth_apikey.settings import ApiKeySettings
+from llmlb_core import Authenticator, Authorizer, Plugin, Routes, StorageApp, hookimpl
+
+if TYPE_CHECKING:
+    import click
+
+APP = StorageApp("auth_apikey", "llmlb_auth_apikey.rows", "llmlb_auth_apikey.migrations")
+
+
+class ApiKeyPlugin:
+    """One server's keys: the ring is what its parts share."""
+
+    def __init__(self, plugin: Plugin) -> None:
+        """Make an empty ring; it is filled when the server's lifespan begins."""
+        settings = plugin.settings if isinstance(plugin.settings, ApiKeySettings) else ApiKeySettings()
+        self.ring = KeyRing(settings)
+        # The blueprint's function gets the same Plugin.
+        plugin.shared["ring"] = self.ring
+
+    @staticmethod
+    @hookimpl
+    def llmlb_settings() -> type:
+        """Name the class of ``[plugins.auth_apikey]``."""
+        return ApiKeySettings
+
+    @hookimpl
+    def llmlb_auth(self) -> Iterable[Authenticator | Authorizer]:
+        """Contribute who knows keys, and who knows which models a key may use."""
+        return ApiKeyAuthenticator(self.ring), ModelAllowList()
+
+    @hookimpl
+    def llmlb_storage(self) -> Iterable[StorageApp]:
+        """Contribute the keys' tables."""
+        return (APP,)
+
+    @hookimpl
+    def llmlb_routes(self) -> Iterable[Routes]:
+        """Contribute the admin API of keys."""
+        return (Routes("/v0/api-keys", "llmlb_auth_apikey.api:blueprint", "admin"),)
+
+    @hookimpl
+    def llmlb_lifespan(self, plugin: Plugin) -> AbstractAsyncContextManager[None]:  # noqa: ARG002  # the hook's signature
+        """Fill the ring and keep it fresh while the server runs."""
+        return self._run()
+
+    @asynccontextmanager
+    async def _run(self) -> AsyncIterator[None]:
+        # Imports Tortoise, which a worker or a command without keys does not need.
+        from llmlb_auth_apikey.refresh import Refresher
+
+        async with Refresher(self.ring).running():
+            yield
+
+    @staticmethod
+    @hookimpl
+    def llmlb_commands(cli: click.Group) -> None:
+        """Add ``llmlb keys``."""
+        from llmlb_auth_apikey.commands import keys
+
+        cli.add_command(keys)

@@ -1,0 +1,131 @@
+"""The keys in the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import attrs
+
+from llmlb_auth_apikey.keys import Key, known_scopes
+from llmlb_auth_apikey.rows import ApiKeyRow, RevisionRow
+from llmlb_core.domain.principals import Scope
+from llmlb_core.storage.rows import Database, F, in_transaction
+
+_ALL: frozenset[Scope] = frozenset({"api", "endpoints", "admin"})
+_REVISION_ID = 1
+_BATCH = 500
+
+
+@attrs.frozen
+class KeyStore:
+    """Reads and changes keys; every change moves the revision, which is how other processes hear of it.
+
+    Methods raise what ``database_faults()`` names when the database is away.
+    """
+
+    _database: Database
+
+    async def revision(self) -> int:
+        """Return the number of changes so far."""
+        with self._database.bound():
+            row = await RevisionRow.get_or_none(id=_REVISION_ID)
+        return 0 if row is None else row.revision
+
+    async def load(self) -> list[Key]:
+        """Return all keys, oldest first."""
+        with self._database.bound():
+            return [_key(row) for row in await ApiKeyRow.all().order_by("created_at", "id")]
+
+    async def add(self, key: Key) -> None:
+        """Keep *key*."""
+        async with self._changing():
+            await ApiKeyRow.create(
+                id=key.id,
+                key_hash=key.hash,
+                name=key.name,
+                scopes=json.dumps(sorted(key.scopes)),
+                models=None if key.models is None else json.dumps(sorted(key.models)),
+                created_by=key.created_by,
+                created_at=key.created_at,
+                expires_at=key.expires_at,
+            )
+
+    async def change(self, key_id: str, *, name: str, expires_at: datetime | None) -> bool:
+        """Rename a key and set its end; False when there is none of this id."""
+        async with self._changing():
+            return await ApiKeyRow.filter(id=key_id).update(name=name, expires_at=expires_at) > 0
+
+    async def remove(self, key_id: str) -> bool:
+        """Delete a key; False when there is none of this id."""
+        async with self._changing():
+            return await ApiKeyRow.filter(id=key_id).delete() > 0
+
+    async def write_uses(self, used_at_by_id: Mapping[str, float]) -> None:
+        """Write when keys were last used, in batches; no revision, for nothing changes what a key may."""
+        entries = list(used_at_by_id.items())
+        for start in range(0, len(entries), _BATCH):
+            with self._database.bound():
+                async with in_transaction():
+                    for key_id, used_at in entries[start : start + _BATCH]:
+                        moment = datetime.fromtimestamp(int(used_at), UTC)
+                        await ApiKeyRow.filter(id=key_id).update(last_used_at=moment)
+
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[None]:
+        with self._database.bound():
+            async with in_transaction():
+                # First of all: it takes the write lock, so that what follows sees the newest rows.
+                if not await RevisionRow.filter(id=_REVISION_ID).update(revision=F("revision") + 1):
+                    await RevisionRow.create(id=_REVISION_ID, revision=1)
+                yield
+
+
+def make_key(
+    hash_: str,
+    *,
+    name: str,
+    scopes: frozenset[Scope],
+    expires_at: datetime | None,
+    now: datetime,
+    models: frozenset[str] | None = None,
+    created_by: str | None = None,
+) -> Key:
+    """Return a new key with an id of its own."""
+    return Key(
+        id=str(uuid4()),
+        name=name,
+        hash=hash_,
+        scopes=scopes,
+        created_at=now,
+        expires_at=expires_at,
+        created_by=created_by,
+        models=models,
+    )
+
+
+def _key(row: ApiKeyRow) -> Key:
+    models = None if row.models is None else frozenset(str(name) for name in _list(row.models))
+    return Key(
+        id=row.id,
+        name=row.name,
+        hash=row.key_hash,
+        scopes=_ALL if row.scopes is None else known_scopes(_list(row.scopes)),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        created_by=row.created_by,
+        models=models,
+        last_used_at=row.last_used_at,
+    )
+
+
+def _list(text: str) -> list[object]:
+    # What cannot be read grants nothing (7c0a37e0-F15).
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return []
+    return value if isinstance(value, list) else []
