@@ -108,6 +108,7 @@ class TextRequest:
 
     Attributes:
         prompt: Rendered by the chat template, or raw; or token ids where the engine ``supports`` ``token_prompts``.
+        suffix: Text that follows what is generated; only where ``supports`` has ``suffix``.
         add_special: Whether the tokenizer adds its own begin token (not where the template wrote it).
         sampling: ``max_tokens`` is always set.
         stop: The harness enforces these; an engine may stop earlier by them.
@@ -117,6 +118,7 @@ class TextRequest:
     """
 
     prompt: str | tuple[int, ...]
+    suffix: str | None = None
     add_special: bool = True
     sampling: Sampling = Sampling()
     stop: tuple[str, ...] = ()
