@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from llmlb_core.domain.models import Manifest, ManifestFile, ModelFacts
+
+Report = Callable[[int, int | None], None]
+"""Told of progress: bytes done, and bytes in all or None where nobody knows."""
 
 
 class ModelStore(ABC):
@@ -20,8 +23,12 @@ class ModelStore(ABC):
     scheme: ClassVar[str]
 
     @abstractmethod
-    async def resolve(self, reference: str) -> Manifest:
+    async def resolve(self, reference: str, report: Report | None = None) -> Manifest:
         """Return the pinned manifest of *reference* (without its scheme).
+
+        Args:
+            reference: What the user wrote behind the colon.
+            report: Called now and then by a store that must fetch a lot to know what there is.
 
         Raises:
             ModelUnknown: Nothing there by that name; says what would be.
@@ -40,6 +47,16 @@ class ModelStore(ABC):
         """The directory where the files lie already and may be used without a copy; None = download them."""
         del manifest
         return None
+
+    def release(self, manifest: Manifest) -> None:
+        """Free what ``resolve`` or ``read`` kept: the model is installed, or was all along. Not called after a failure."""
+
+    def bundles(self) -> Mapping[str, Sequence[str]]:
+        """Name sets of models to install by one word, such as ``starter``: whole references, scheme included.
+
+        ``llmlb models add NAME`` looks in all stores and installs what they list under the name, stores in order of scheme.
+        """
+        return {}
 
 
 class ModelFormat(ABC):
