@@ -117,9 +117,9 @@ def llmlb_routes() -> Iterable[Routes]:  # type: ignore[empty-body]
 def llmlb_commands(cli: click.Group) -> None:
     """Add commands to ``llmlb``.
 
-    When: When the command line needs a command that the core does not have, or prints its help.
-    Returns: Nothing; add ``click`` commands to *cli*.
-    Conflicts: A command that exists already is refused; the plugin becomes conflicted.
+    When: At start with the other hooks, and whenever the command line needs a command that the core does not have or prints its help.
+    Returns: Nothing; add ``click`` commands to *cli*, an empty group. Import what they do inside them: every start calls this.
+    Conflicts: Two commands of one name make both plugins conflicted; a name of the core's makes its plugin conflicted.
 
     .. versionadded:: 0.1
     """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from llmlb_core.settings.sections import Settings
 
 
-@define
+@define(slots=False)  # `choose` forgets cached properties
 class CliContext:
     """The common options of a command line, and what follows from them.
 
@@ -43,15 +43,54 @@ class CliContext:
 
     @cached_property
     def host(self) -> PluginHost:
-        """Load the plugins, without insisting on the required ones: commands must work where those are what is to be mended.
-
-        ``serve`` calls ``host.check_required()``.
-        """
+        """Load the plugins, without insisting on the required ones: commands must work where those are what is to be mended."""
         from llmlb_core.plugin_host.loader import load_plugins
 
         return load_plugins(self.settings, enforce=False)
+
+    def choose(self, option: str, value: Path) -> None:
+        """Take a common option, given before or after the command's name."""
+        if getattr(self, option) != value:
+            setattr(self, option, value)
+            self.__dict__.pop("settings", None)
+            self.__dict__.pop("host", None)
 
 
 def pass_cli(command: Callable[..., Any]) -> Callable[..., Any]:
     """Hand the ``CliContext`` to a command as its first argument."""
     return click.make_pass_decorator(CliContext, ensure=True)(command)
+
+
+def common_options() -> list[click.Option]:
+    """Return the options that every command takes."""
+
+    def take(ctx: click.Context, option: click.Parameter, value: Path | None) -> None:
+        cli = ctx.ensure_object(CliContext)
+        if value is not None and option.name is not None:
+            cli.choose(option.name, value)
+
+    texts = {
+        "config": ("FILE", "Settings file; absent: $LLMLB_CONFIG, then llmlb.toml in the data directory."),
+        "data_dir": ("DIR", "Data directory; absent: $LLMLB_DATA_DIR, then ~/.llmlb."),
+    }
+    return [
+        click.Option(
+            [f"--{name.replace('_', '-')}"],
+            metavar=metavar,
+            help=text,
+            type=click.Path(path_type=Path),
+            callback=take,
+            expose_value=False,
+        )
+        for name, (metavar, text) in texts.items()
+    ]
+
+
+def add_common_options(command: click.Command) -> click.Command:
+    """Give the common options to *command* and, where it is a group, to all below it; a command's own of that name stays."""
+    taken = {flag for parameter in command.params for flag in parameter.opts}
+    command.params += [option for option in common_options() if taken.isdisjoint(option.opts)]
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            add_common_options(each)
+    return command

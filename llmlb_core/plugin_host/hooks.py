@@ -56,7 +56,7 @@ def check_hooks(manager: pluggy.PluginManager, target: object) -> dict[str, str]
         _check_function(manager, hook, attribute, getattr(target, attribute))
         implemented[hook] = attribute
     if not implemented:
-        raise PluginBroken(f"it implements no hook; write one of {', '.join(known)} and {_MARK}")
+        raise PluginBroken(f"it implements no hook; write one, such as llmlb_engines, and {_MARK}")
     return implemented
 
 

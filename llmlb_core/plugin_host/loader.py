@@ -47,7 +47,8 @@ def load_plugins(
     Args:
         settings: Which plugins, and their tables.
         models: What plugins see as ``plugin.models``.
-        enforce: Insist on the required plugins; commands that repair things do not.
+        enforce: Insist on the required plugins and log those that are not active: a server does; commands, which may be there to
+            mend them, do not.
         found: Entry points to load; those of this environment by default.
 
     Raises:
@@ -64,10 +65,10 @@ def load_plugins(
             _load(record, manager, settings, models, version_of)
     settle(records, settings.plugins.prefer)
     host = PluginHost(records, settings, missing_statuses(settings, {record.found.name for record in records}))
-    for status in host.statuses:
-        if status.state not in {"active", "disabled"}:
-            _log.warning("plugin %s is %s: %s. Mend: %s", status.name, status.state, status.reason, status.mend)
     if enforce:
+        for status in host.statuses:
+            if status.state not in {"active", "disabled"}:
+                _log.warning("plugin %s is %s: %s. Mend: %s", status.name, status.state, status.reason, status.mend)
         host.check_required()
     return host
 

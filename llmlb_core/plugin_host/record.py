@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import attrs
 from attrs import define, field, frozen
@@ -116,7 +116,7 @@ class Guard:
     record: PluginRecord
     phase: Phase
 
-    def __enter__(self) -> Guard:
+    def __enter__(self) -> Self:
         """Return this guard, so that its phase can be moved on."""
         return self
 

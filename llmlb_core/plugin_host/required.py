@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from llmlb_core.errors import PluginRequired
 from llmlb_core.plugin_host.discovery import package_of
+from llmlb_core.plugin_host.faults import mend_by_upgrade
 from llmlb_core.plugin_host.registry import Registry
 from llmlb_core.plugin_host.status import PluginStatus
 
@@ -52,5 +53,8 @@ def _message(what: str, where: str, plugin: str, known: Sequence[PluginStatus]) 
     status = known[0]
     if status.state == "active":
         return f"{what} is required by {where}, but plugin {status.name} does not contribute it; correct {where} in llmlb.toml"
-    mend = f"; {status.mend}" if status.mend else ""
-    return f"{what} is required by {where}, but plugin {status.name} is {status.state}: {status.reason}{mend}"
+    mend = status.mend
+    if mend == mend_by_upgrade(status.name, status.distribution):  # whose second half, disabling it, is no way out here
+        mend = f"pip install --upgrade {status.distribution}"
+    said = f"{what} is required by {where}, but plugin {status.name} is {status.state}: {status.reason}"
+    return f"{said}; {mend}" if mend else said
