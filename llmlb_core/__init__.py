@@ -12,45 +12,76 @@ from typing import TYPE_CHECKING
 from llmlb_core.version import CONTRACT_VERSION, __version__
 
 if TYPE_CHECKING:
-    from llmlb_core.contracts.admission import AdmissionPolicy, Admit, Load, Reject, Wait, Waiter
-    from llmlb_core.contracts.auth import Authenticator, Authorizer
-    from llmlb_core.contracts.dialect import Decoded, Dialect, Entry, Renderer, Route, RoutingFields
-    from llmlb_core.contracts.endpoint import Endpoint, Result
+    # `as` makes each a public name for type checkers, which cannot read the table below.
+    from llmlb_core.contracts.admission import (  # noqa: I001  # sorted; one statement a name would be three times as long
+        AdmissionPolicy as AdmissionPolicy,
+        Admit as Admit,
+        Load as Load,
+        Reject as Reject,
+        Wait as Wait,
+        Waiter as Waiter,
+    )
+    from llmlb_core.contracts.auth import Authenticator as Authenticator, Authorizer as Authorizer
+    from llmlb_core.contracts.dialect import (
+        Decoded as Decoded,
+        Dialect as Dialect,
+        Entry as Entry,
+        Renderer as Renderer,
+        Route as Route,
+        RoutingFields as RoutingFields,
+    )
+    from llmlb_core.contracts.endpoint import Endpoint as Endpoint, Result as Result
     from llmlb_core.contracts.engine import (
-        Cancel,
-        EmbeddingEngine,
-        Engine,
-        Feature,
-        TextDelta,
-        TextEngine,
-        TextRequest,
-        float32_rows,
+        Cancel as Cancel,
+        EmbeddingEngine as EmbeddingEngine,
+        Engine as Engine,
+        Feature as Feature,
+        TextDelta as TextDelta,
+        TextEngine as TextEngine,
+        TextRequest as TextRequest,
+        float32_rows as float32_rows,
     )
-    from llmlb_core.contracts.modelstore import ModelFormat, ModelStore
-    from llmlb_core.contracts.plugin import ModelInfo, ModelView, Plugin
-    from llmlb_core.contracts.router import Router
-    from llmlb_core.contracts.routes import Routes
-    from llmlb_core.contracts.storage import StorageApp
-    from llmlb_core.domain.calls import Call, Head, Operation, new_id
+    from llmlb_core.contracts.modelstore import ModelFormat as ModelFormat, ModelStore as ModelStore
+    from llmlb_core.contracts.plugin import ModelInfo as ModelInfo, ModelView as ModelView, Plugin as Plugin
+    from llmlb_core.contracts.router import Router as Router
+    from llmlb_core.contracts.routes import Routes as Routes
+    from llmlb_core.contracts.storage import StorageApp as StorageApp
+    from llmlb_core.domain.calls import Call as Call, Head as Head, Operation as Operation, new_id as new_id
     from llmlb_core.domain.chat import (
-        ChatRequest,
-        CompletionRequest,
-        EmbeddingRequest,
-        ImagePart,
-        Message,
-        ResponseFormat,
-        Sampling,
-        TextPart,
-        Tool,
-        ToolCall,
-        ToolChoice,
+        ChatRequest as ChatRequest,
+        CompletionRequest as CompletionRequest,
+        EmbeddingRequest as EmbeddingRequest,
+        ImagePart as ImagePart,
+        Message as Message,
+        ResponseFormat as ResponseFormat,
+        Sampling as Sampling,
+        TextPart as TextPart,
+        Tool as Tool,
+        ToolCall as ToolCall,
+        ToolChoice as ToolChoice,
     )
-    from llmlb_core.domain.devices import Device
-    from llmlb_core.domain.endpoints import Candidate, Choice, Outcome, Target
-    from llmlb_core.domain.models import Capability, Fit, LocalModel, Manifest, ManifestFile, ModelFacts, Placement, Unfit
-    from llmlb_core.domain.principals import Credential, Principal
-    from llmlb_core.domain.results import Delta, TokenLogprob, ToolCallDelta, TopLogprob, Usage, Vectors
-    from llmlb_core.hookspecs import hookimpl
+    from llmlb_core.domain.devices import Device as Device
+    from llmlb_core.domain.endpoints import Candidate as Candidate, Choice as Choice, Outcome as Outcome, Target as Target
+    from llmlb_core.domain.models import (
+        Capability as Capability,
+        Fit as Fit,
+        LocalModel as LocalModel,
+        Manifest as Manifest,
+        ManifestFile as ManifestFile,
+        ModelFacts as ModelFacts,
+        Placement as Placement,
+        Unfit as Unfit,
+    )
+    from llmlb_core.domain.principals import Credential as Credential, Principal as Principal
+    from llmlb_core.domain.results import (
+        Delta as Delta,
+        TokenLogprob as TokenLogprob,
+        ToolCallDelta as ToolCallDelta,
+        TopLogprob as TopLogprob,
+        Usage as Usage,
+        Vectors as Vectors,
+    )
+    from llmlb_core.hookspecs import hookimpl as hookimpl
 
 _HOMES = {
     "contracts.admission": "Admit AdmissionPolicy Load Reject Wait Waiter",
