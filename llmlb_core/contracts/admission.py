@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from typing import ClassVar
 
 from attrs import define, frozen
@@ -20,6 +21,10 @@ class Load:
         free_count: Free slots among this call's candidates.
         has_waiters: Whether somebody waits for one of the same candidates already; a new call never passes them.
         mean_service_s: Mean time that a lease of these candidates lasted, or None before the first.
+        queue: Which queue this call would wait in: equal for calls with the same candidates.
+        passed_key: Largest sort key that one of these candidates has served. Keys of overlapping queues are compared with one
+            another, so a key far below it would starve others, and one far above would starve this call.
+        weight: Share of this call's principal, from ``[admission] weights`` or the principal itself; above 0.
     """
 
     waiting_count: int
@@ -27,6 +32,9 @@ class Load:
     free_count: int
     has_waiters: bool
     mean_service_s: float | None
+    queue: Hashable = None
+    passed_key: float = 0.0
+    weight: float = 1.0
 
 
 @frozen
@@ -54,6 +62,7 @@ class Waiter:
 
     call: Call
     sort_key: float
+    queue: Hashable = None
 
 
 class AdmissionPolicy(ABC):

@@ -1,0 +1,79 @@
+"""A lease: one call's right to one slot of one endpoint."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Protocol
+
+from attrs import frozen
+
+from llmlb_core.contracts.endpoint import Endpoint
+from llmlb_core.domain.endpoints import Choice, Outcome, Target
+
+
+@frozen
+class Waiting:
+    """Where a call stands when it begins to wait, for ``X-Queue-Position`` and ``X-Estimated-Wait``.
+
+    Attributes:
+        position: From 1, among all calls that wait for one of the same endpoints.
+        estimate_s: How long it will probably wait; None before any lease was given back.
+    """
+
+    position: int
+    estimate_s: float | None
+
+
+class _Keeper(Protocol):
+    def give_back(self, endpoint: Endpoint, granted_at: float, outcome: Outcome) -> None: ...
+
+    def reclaim(self, endpoint: Endpoint, granted_at: float) -> None: ...
+
+
+class Lease:
+    """One slot of one endpoint. Whoever has it calls ``release``, once, whatever happens.
+
+    Attributes:
+        choice: The router's choice, with its reason.
+        waited_s: Time between asking and having; exactly 0 where nothing was waited for.
+        position: Place in the queue when the wait began; 0 where nothing was waited for.
+    """
+
+    __slots__ = ("_granted_at", "_is_released", "_keeper", "choice", "position", "waited_s")
+
+    def __init__(self, keeper: _Keeper, choice: Choice, granted_at: float, waited_s: float, position: int) -> None:
+        """Made by the stage, which has counted it already."""
+        self._keeper = keeper
+        self._granted_at = granted_at
+        self._is_released = False
+        self.choice = choice
+        self.waited_s = waited_s
+        self.position = position
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the call goes."""
+        return self.choice.candidate.endpoint
+
+    @property
+    def target(self) -> Target:
+        """The model, under the name that the endpoint knows."""
+        return self.choice.candidate.target
+
+    @property
+    def is_released(self) -> bool:
+        """Whether the slot was given back."""
+        return self._is_released
+
+    def release(self, outcome: Outcome) -> None:
+        """Give the slot back and hand it to the next waiter, in this very step. Further calls do nothing."""
+        if not self._is_released:
+            self._is_released = True
+            self._keeper.give_back(self.choice.candidate.endpoint, self._granted_at, outcome)
+
+    def __del__(self) -> None:
+        """Give back what somebody forgot, and say so: a leaked slot would be missing until the next start."""
+        if not getattr(self, "_is_released", True):
+            self._is_released = True
+            self._keeper.reclaim(self.choice.candidate.endpoint, self._granted_at)
+            warnings.warn(f"a lease of endpoint {self.endpoint.name!r} was dropped unreleased", ResourceWarning, stacklevel=2)
