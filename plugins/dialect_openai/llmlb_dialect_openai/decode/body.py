@@ -1,0 +1,68 @@
+"""Bytes to JSON: the few fields that routing reads, and the whole body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import orjson
+
+from llmlb_core import RoutingFields
+from llmlb_core.errors import InvalidJson, InvalidRequest
+from llmlb_dialect_openai.fields import Fields
+
+_MAX_MODEL_LENGTH = 512
+
+
+class _Routing(msgspec.Struct):
+    """What routing reads; everything else is skipped without being built."""
+
+    model: str | None = None
+    stream: bool | None = None
+
+
+_ROUTING = msgspec.json.Decoder(_Routing)
+
+
+def routing_fields(body: bytes) -> RoutingFields:
+    """Decode ``model`` and ``stream`` only.
+
+    Raises:
+        InvalidJson: Not JSON, or not an object.
+        InvalidRequest: One of the two has the wrong type.
+    """
+    try:
+        routing = _ROUTING.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        fields = load(body)
+        fields.string("model")
+        fields.boolean("stream")
+        # msgspec refuses what orjson takes: keep its own words.
+        raise InvalidJson(f"The request body is not JSON that is understood here: {error}.") from error
+    model = routing.model
+    if model is not None and len(model) > _MAX_MODEL_LENGTH:
+        raise InvalidRequest(
+            f"Invalid 'model': string too long. Expected at most {_MAX_MODEL_LENGTH} characters, got {len(model)}.",
+            param="model",
+            code="string_above_max_length",
+        )
+    return RoutingFields(model=model or None, stream=bool(routing.stream))
+
+
+def load(body: bytes) -> Fields:
+    """Decode the whole body, which must be an object.
+
+    Raises:
+        InvalidJson: With line and column where it is not JSON.
+    """
+    try:
+        value: Any = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidJson(
+            f"We could not parse the JSON body of your request: {error}. "
+            "Expected one JSON object, in UTF-8; check quotes, commas and the content-type."
+        ) from error
+    if not isinstance(value, dict):
+        kind = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}.get(type(value), "a number")
+        raise InvalidJson(f"The request body must be a JSON object, but it is {kind}.")
+    return Fields(value)

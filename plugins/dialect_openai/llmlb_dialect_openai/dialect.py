@@ -1,0 +1,73 @@
+"""The dialect ``openai``: four inference routes, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from llmlb_core import Call, Capability, Decoded, Dialect, Operation, Renderer, Route, RoutingFields
+from llmlb_core.errors import CallError, InvalidRequest
+from llmlb_dialect_openai.decode.body import load, routing_fields
+from llmlb_dialect_openai.decode.chat import decode_chat
+from llmlb_dialect_openai.decode.completion import decode_completion
+from llmlb_dialect_openai.decode.embedding import decode_embedding
+from llmlb_dialect_openai.decode.response import decode_response
+from llmlb_dialect_openai.error_document import error_document
+from llmlb_dialect_openai.fields import Fields
+from llmlb_dialect_openai.render.chat_answer import ChatAnswer
+from llmlb_dialect_openai.render.chat_stream import ChatStream
+from llmlb_dialect_openai.render.completion import CompletionAnswer, CompletionStream
+from llmlb_dialect_openai.render.embedding import EmbeddingAnswer
+from llmlb_dialect_openai.render.response_answer import ResponseAnswer
+from llmlb_dialect_openai.render.response_stream import ResponseStream
+
+_DECODERS: dict[Operation, Callable[[Fields], Decoded]] = {
+    Operation.CHAT: decode_chat,
+    Operation.COMPLETION: decode_completion,
+    Operation.EMBEDDING: decode_embedding,
+    Operation.RESPONSE: decode_response,
+}
+_PLAIN: dict[Operation, Callable[[Call, str], Renderer]] = {
+    Operation.CHAT: ChatAnswer,
+    Operation.COMPLETION: CompletionAnswer,
+    Operation.EMBEDDING: EmbeddingAnswer,
+    Operation.RESPONSE: ResponseAnswer,
+}
+_STREAMED: dict[Operation, Callable[[Call, str], Renderer]] = {
+    Operation.CHAT: ChatStream,
+    Operation.COMPLETION: CompletionStream,
+    Operation.RESPONSE: ResponseStream,
+}
+
+
+class OpenAIDialect(Dialect):
+    """OpenAI's API as its public reference has it, checked against the types of the official SDK."""
+
+    name: ClassVar[str] = "openai"
+    routes: tuple[Route, ...] = (
+        Route("/v1/chat/completions", Operation.CHAT, Capability.TEXT_GENERATION),
+        Route("/v1/completions", Operation.COMPLETION, Capability.TEXT_GENERATION),
+        Route("/v1/embeddings", Operation.EMBEDDING, Capability.EMBEDDING),
+        Route("/v1/responses", Operation.RESPONSE, Capability.TEXT_GENERATION),
+    )
+
+    def parse(self, route: Route, body: bytes) -> RoutingFields:
+        """Decode the routing fields. A missing model is an error, but for embeddings, which may have a default one."""
+        fields = routing_fields(body)
+        if fields.model is None and route.operation is not Operation.EMBEDDING:
+            raise InvalidRequest("you must provide a model parameter", param="model", code="missing_required_parameter")
+        return fields
+
+    def decode(self, route: Route, body: bytes) -> Decoded:
+        """Decode and check everything."""
+        return _DECODERS[route.operation](load(body))
+
+    def renderer(self, call: Call, model: str) -> Renderer:
+        """Return the renderer of *call*: events where it asked for a stream, else one object."""
+        operation = call.route.operation
+        renderers = _STREAMED if call.stream and operation in _STREAMED else _PLAIN
+        return renderers[operation](call, model)
+
+    def error(self, error: CallError) -> bytes:
+        """Return the body of an error answer."""
+        return error_document(error)

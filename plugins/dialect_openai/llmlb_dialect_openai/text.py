@@ -1,0 +1,39 @@
+"""JSON text on its way out, ids, and logarithms that JSON can hold."""
+
+from __future__ import annotations
+
+import orjson
+
+from llmlb_core import new_id
+
+# What OpenAI documents for "very unlikely"; JSON has neither -inf nor NaN.
+_LEAST_LOGPROB = -9999.0
+
+
+def dumps(value: object) -> bytes:
+    """Return *value* as JSON, lone surrogates replaced: a string from outside must never break an answer."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return orjson.dumps(_clean(value))
+
+
+def _clean(value: object) -> object:
+    """Copy *value* with every lone surrogate replaced by a question mark."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(item) for item in value]
+    return value
+
+
+def unique_id(prefix: str) -> str:
+    """Return a process-wide unique id such as ``resp_9f86d081881a2b3c4d``."""
+    return prefix + new_id("")[1:]
+
+
+def finite(logprob: float) -> float:
+    """Return a natural-log probability that JSON can hold, at most 0."""
+    return min(logprob, 0.0) if logprob > _LEAST_LOGPROB else _LEAST_LOGPROB
