@@ -117,8 +117,9 @@ class WorkerProcess:
         hello = await self._answer(self._hello)
         if hello.protocol != PROTOCOL:
             raise EngineFailed(
-                f"Model {self._command.model!r} cannot be run: {self._command.python!r} has llmlb-core {hello.version}, which speaks "
-                f"worker protocol {hello.protocol}, expected {PROTOCOL}. Install the server's version of llmlb-core there."
+                f"Model {self._command.model!r} cannot be run: {self._command.python!r} has llmlb-core {hello.version}, "
+                f"which speaks worker protocol {hello.protocol}, expected {PROTOCOL}. "
+                "Install the server's version of llmlb-core there."
             )
         self._send(Kind.LOAD, 0, codec.encode(load))
         outcome = await self._answer(self._loaded)
@@ -127,7 +128,8 @@ class WorkerProcess:
         return outcome
 
     async def _answer(self, wanted: asyncio.Future[T]) -> T:
-        await asyncio.wait({wanted, self.ended}, return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {wanted, self.ended}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if wanted.done():
             return wanted.result()
         raise EngineFailed(self.ended.result().reason)
@@ -200,9 +202,10 @@ class WorkerProcess:
 
     async def _watch(self) -> None:
         closed = asyncio.ensure_future(self._closed.wait())
-        await asyncio.wait({closed, self._launched.exited}, return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {closed, self._launched.exited}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         # A worker without a channel is of no use; one that ended may have left frames that are still to be read.
-        await asyncio.wait({closed, self._launched.exited}, timeout=1.0)
+        await asyncio.wait(both, timeout=1.0)
         self._launched.signal(signal.SIGKILL)
         code = await self._launched.exited
         self._launched.sweep()

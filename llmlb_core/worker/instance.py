@@ -1,0 +1,97 @@
+"""One model on this machine, as an endpoint."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+
+from llmlb_core.contracts.endpoint import Endpoint, Result
+from llmlb_core.domain.calls import Call
+from llmlb_core.errors import InternalError
+from llmlb_core.worker.lifecycle import Lifecycle, Surroundings
+from llmlb_core.worker.limits import resident_bytes
+from llmlb_core.worker.loading import Spec
+from llmlb_core.worker.snapshot import InstanceSnapshot, State
+
+
+class Instance(Lifecycle, Endpoint):
+    """A model on this machine that calls can be sent to; its worker is started by the first."""
+
+    kind = "local"
+
+    def __init__(self, spec: Spec, surroundings: Surroundings) -> None:
+        """Describe the model of *spec*; nothing is started."""
+        super().__init__(spec, surroundings)
+        self.id = f"local:{spec.model.id}"
+        self.in_flight = 0
+
+    @property
+    def max_in_flight(self) -> int:
+        """What the loaded engine takes; before that, what settings or the engine's class say."""
+        if self._ready is not None:
+            return self._ready.max_concurrency
+        return self.spec.model.parallel_count or self.spec.engine.max_concurrency
+
+    @property
+    def unroutable_reason(self) -> str | None:
+        """Why no call may come: it failed and waits before the next try, or the server stops."""
+        if self._is_closing:
+            return "the server stops"
+        if self.state is State.FAILED and self._backoff.remaining_s > 0:
+            return f"{self.reason} Next try in {self._backoff.remaining_s:.0f} s."
+        return None
+
+    async def open(self, call: Call, model: str) -> AsyncIterator[Result]:
+        """Run *call* in the worker, which is started where it does not run.
+
+        Raises:
+            ModelLoading: It still loads after ``workers.warmup_wait_s``; loading goes on.
+            EngineFailed: It cannot be loaded, or its worker died.
+            NoEndpoint: There is no room for it now.
+            CallError: What the engine says of the request.
+        """
+        del model
+        if call.request is None:
+            raise InternalError(f"Call {call.id} reached model {self.name!r} without a canonical request.")
+        await self.ensure_ready(min(self._around.settings.warmup_wait_s, call.deadline_at - time.monotonic()))
+        # No await since ready was seen: the process that gets the call is the one that was looked at.
+        process = self._process
+        assert process is not None
+        stream = process.open(call.request)
+        self.last_used_at = time.monotonic()
+        try:
+            while (result := await stream.next()) is not None:
+                yield result
+            self._backoff.healthy()
+        finally:
+            try:
+                await process.close(stream)
+            finally:
+                self.last_used_at = time.monotonic()
+                self._announce()
+
+    def snapshot(self) -> InstanceSnapshot:
+        """Return what it is now."""
+        process, ready, spec = self._process, self._ready, self.spec
+        remaining_s = self._backoff.remaining_s if self.state is State.FAILED else None
+        return InstanceSnapshot(
+            id=self.id,
+            model=self.name,
+            engine=spec.engine.name,
+            plugin=spec.plugin,
+            state=self.state,
+            reason=self.reason,
+            last_failure=self._last_exit.reason if self._last_exit else None,
+            output_tail=self._last_exit.tail if self._last_exit else "",
+            pid=process.pid if process else None,
+            memory_bytes=(resident_bytes(process.pid) or self.estimate_bytes) if process else None,
+            max_in_flight=self.max_in_flight,
+            in_flight=self.in_flight,
+            running_count=process.stream_count if process else 0,
+            context_tokens=ready.context_tokens if ready else None,
+            load_s=ready.load_s if ready else None,
+            loaded_at=self._loaded_at,
+            last_used_at=time.time() - (time.monotonic() - self.last_used_at),
+            next_try_at=None if remaining_s is None else time.time() + remaining_s,
+            crash_count=self._crash_count,
+        )
