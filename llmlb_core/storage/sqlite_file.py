@@ -82,6 +82,12 @@ def back_up(path: Path) -> Path:
     return backup
 
 
+def size_bytes(path: Path) -> int:
+    """Return the size of the database with its WAL."""
+    files = (path, path.with_name(path.name + "-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
 def backups(path: Path) -> list[Path]:
     """Return the complete backups of *path*, oldest first."""
     found = path.parent.glob(f"{path.name}.backup-*")

@@ -29,8 +29,6 @@ class ApiKeyPlugin:
         """Make an empty ring; it is filled when the server's lifespan begins."""
         settings = plugin.settings if isinstance(plugin.settings, ApiKeySettings) else ApiKeySettings()
         self.ring = KeyRing(settings)
-        # The blueprint's function gets the same Plugin.
-        plugin.shared["ring"] = self.ring
 
     @staticmethod
     @hookimpl
@@ -54,16 +52,19 @@ class ApiKeyPlugin:
         return (Routes("/v0/api-keys", "llmlb_auth_apikey.api:blueprint", "admin"),)
 
     @hookimpl
-    def llmlb_lifespan(self, plugin: Plugin) -> AbstractAsyncContextManager[None]:  # noqa: ARG002  # the hook's signature
+    def llmlb_lifespan(self, plugin: Plugin) -> AbstractAsyncContextManager[None]:
         """Fill the ring and keep it fresh while the server runs."""
-        return self._run()
+        return self._run(plugin)
 
     @asynccontextmanager
-    async def _run(self) -> AsyncIterator[None]:
+    async def _run(self, plugin: Plugin) -> AsyncIterator[None]:
         # Imports Tortoise, which a worker or a command without keys does not need.
         from llmlb_auth_apikey.refresh import Refresher
 
-        async with Refresher(self.ring).running():
+        refresher = Refresher(self.ring)
+        # The blueprint's function gets the same Plugin.
+        plugin.shared["refresher"] = refresher
+        async with refresher.running():
             yield
 
     @staticmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 from attrs import field, frozen
@@ -131,6 +131,28 @@ def checked_expiry(moment: object, now: datetime) -> datetime | None:
         return parsed.astimezone(now.tzinfo)
     except OverflowError:
         raise InvalidRequest("expires_at is out of range.", param="expires_at") from None
+
+
+def document(key: Key, used_at: float | None = None) -> dict[str, object]:
+    """Return what is shown of *key*.
+
+    Args:
+        key: As the database has it.
+        used_at: When memory saw it last, ``time.time()``; newer than the row's.
+    """
+    last_used_at = key.last_used_at if used_at is None else datetime.fromtimestamp(int(used_at), UTC)
+    return {
+        "id": key.id,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "models": None if key.models is None else sorted(key.models),
+        "created_by": key.created_by,
+        "created_at": key.created_at.isoformat(),
+        "expires_at": None if key.expires_at is None else key.expires_at.isoformat(),
+        # A key without an end is marked, so that lists can warn (d4eb8796-F7c).
+        "is_unlimited": key.expires_at is None,
+        "last_used_at": None if last_used_at is None else last_used_at.isoformat(),
+    }
 
 
 def _scope(scope: object) -> Scope | None:

@@ -97,6 +97,10 @@ class KeyRing:
             valid_until=remembered_until if expires_at is None else min(expires_at, remembered_until),
         )
 
+    def used_at(self, key_id: str) -> float | None:
+        """Return when a key was last used, as far as it is not written yet."""
+        return self._used_at_by_id.get(key_id)
+
     def take_uses(self) -> dict[str, float]:
         """Return when which key was last used since the last call, by id; at most one entry a key."""
         uses, self._used_at_by_id = self._used_at_by_id, {}

@@ -1,0 +1,162 @@
+"""``/v0/api-keys``: list, make, change and revoke keys; for principals with the scope ``admin``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+
+import orjson
+from quart import Blueprint, Response, g, request
+
+from llmlb_auth_apikey.keys import (
+    DEFAULT_EXPIRY_DAYS,
+    Key,
+    checked_expiry,
+    checked_models,
+    checked_name,
+    checked_scopes,
+    document,
+    expiry_after,
+    hash_of,
+    new_key,
+)
+from llmlb_auth_apikey.refresh import Refresher
+from llmlb_auth_apikey.store import KeyStore, make_key
+from llmlb_core import Plugin
+from llmlb_core.errors import InvalidJson, InvalidRequest, NoEndpoint, RouteNotFound
+from llmlb_core.storage.rows import database_faults, utc_now
+from llmlb_core.telemetry.log import get_logger
+
+_log = get_logger("auth_apikey")
+
+
+def blueprint(plugin: Plugin) -> Blueprint:
+    """Return the pages of the keys that *plugin*'s lifespan keeps."""
+    pages = Blueprint("auth_apikey", __name__)
+    admin = _Admin(plugin)
+    pages.get("")(admin.list_keys)
+    pages.post("")(admin.create_key)
+    pages.put("/<key_id>")(admin.change_key)
+    pages.delete("/<key_id>")(admin.delete_key)
+    return pages
+
+
+class _Admin:
+    def __init__(self, plugin: Plugin) -> None:
+        self._plugin = plugin
+
+    async def list_keys(self) -> Response:
+        """Show all keys, never the key itself (d4eb8796-F6)."""
+        refresher, store = self._open()
+        with _database():
+            keys = await store.load()
+        shown = [document(key, refresher.ring.used_at(key.id)) for key in keys]
+        return _json({"api_keys": shown})
+
+    async def create_key(self) -> Response:
+        """Make a key; the answer is the only time that it is shown (d4eb8796-F19)."""
+        refresher, store = self._open()
+        body = await _body("name", "scopes", "expires_in_days", "expires_at", "models")
+        now = utc_now()
+        secret = new_key()
+        key = make_key(
+            hash_of(secret),
+            name=checked_name(body.get("name")),
+            scopes=checked_scopes(body.get("scopes")),
+            expires_at=_expiry(body, now),
+            models=checked_models(body.get("models")),
+            created_by=_caller(),
+            now=now,
+        )
+        with _database():
+            await store.add(key)
+            await refresher.refresh()
+        _log.info("api_key_created", id=key.id, name=key.name, scopes=sorted(key.scopes), by=key.created_by)
+        answer = _json({**document(key), "key": secret}, 201)
+        answer.headers["cache-control"] = "no-store"
+        return answer
+
+    async def change_key(self, key_id: str) -> Response:
+        """Rename a key or move its end (d4eb8796-F7a); what is absent stays."""
+        refresher, store = self._open()
+        body = await _body("name", "expires_at")
+        if not body:
+            raise InvalidRequest("The body changes nothing; expected name, expires_at or both.")
+        with _database():
+            key = next((key for key in await store.load() if key.id == key_id), None)
+            if key is None:
+                raise _not_found()
+            name = checked_name(body["name"]) if "name" in body else key.name
+            expires_at = checked_expiry(body["expires_at"], utc_now()) if "expires_at" in body else key.expires_at
+            if not await store.change(key_id, name=name, expires_at=expires_at):
+                raise _not_found()
+            await refresher.refresh()
+            changed = next((key for key in await store.load() if key.id == key_id), None)
+        if changed is None:
+            raise _not_found()
+        _log.info("api_key_changed", id=key_id, name=name, by=_caller())
+        return _json(document(changed, refresher.ring.used_at(key_id)))
+
+    async def delete_key(self, key_id: str) -> Response:
+        """Revoke a key; it is refused from now on (d4eb8796-F7)."""
+        refresher, store = self._open()
+        with _database():
+            if not await store.remove(key_id):
+                raise _not_found()
+            await refresher.refresh()
+        _log.info("api_key_revoked", id=key_id, by=_caller())
+        return Response(b"", status=204)
+
+    def _open(self) -> tuple[Refresher, KeyStore]:
+        refresher = self._plugin.shared.get("refresher")
+        if not isinstance(refresher, Refresher) or refresher.store is None:
+            raise NoEndpoint("The API keys are not open; 'llmlb plugins show auth_apikey' says why.", code="keys_unavailable")
+        return refresher, refresher.store
+
+
+def _expiry(body: Mapping[str, object], now: datetime) -> datetime | None:
+    if "expires_in_days" in body and "expires_at" in body:
+        raise InvalidRequest("expires_in_days and expires_at exclude one another; give one.", param="expires_at")
+    if "expires_at" in body:
+        return checked_expiry(body["expires_at"], now)
+    return expiry_after(body.get("expires_in_days", DEFAULT_EXPIRY_DAYS), now)
+
+
+async def _body(*known: str) -> dict[str, object]:
+    try:
+        body = orjson.loads(await request.get_data())
+    except orjson.JSONDecodeError as error:
+        raise InvalidJson(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
+    if not isinstance(body, dict):
+        raise InvalidRequest(f"The body must be a JSON object with some of {', '.join(known)}.")
+    unknown = next((name for name in body if name not in known), None)
+    if unknown is not None:
+        raise InvalidRequest(f"{unknown[:40]!r} is not known here; expected some of {', '.join(known)}.", param=unknown[:40])
+    return body
+
+
+@contextmanager
+def _database() -> Iterator[None]:
+    try:
+        yield
+    except database_faults() as error:
+        _log.error("keys_database_failed", error=type(error).__name__)
+        raise NoEndpoint(
+            "The key database does not answer; existing keys keep working meanwhile. Try again, or see 'llmlb db check'.",
+            code="database_unavailable",
+            retry_after_s=5,
+        ) from error
+
+
+def _caller() -> str | None:
+    principal = g.get("principal")
+    return None if principal is None else str(principal.id)
+
+
+def _not_found() -> RouteNotFound:
+    return RouteNotFound("No API key has this id; 'GET /v0/api-keys' lists them.", code="api_key_not_found")
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status=status, content_type="application/json")
