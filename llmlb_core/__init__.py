@@ -103,6 +103,7 @@ _HOMES = {
     "domain.principals": "Credential Principal",
     "domain.results": "Delta TokenLogprob ToolCallDelta TopLogprob Usage Vectors",
     "hookspecs": "hookimpl",
+    "models.naming": "model_id_of",
 }
 _HOME_BY_NAME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -97,7 +97,10 @@ def check_options(model: LocalModel, engine: type[Engine], settings_file: Path |
         return None
     from llmlb_core.settings.load import structure_table
 
-    instance: object = structure_table(engine.options_class, model.options, path, settings_file)
+    try:
+        instance: object = structure_table(engine.options_class, model.options, path, None)
+    except SettingsInvalid:  # again with the file, which costs reading it and gives the line
+        instance = structure_table(engine.options_class, model.options, path, settings_file)
     return instance
 
 

@@ -1,4 +1,4 @@
-"""What is said of a model name that nothing here answers to."""
+"""What a model name comes to: what is said of one that nothing here answers to; the answers of ``choice`` for the others."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import difflib
 from collections.abc import Collection
 
 from llmlb_core.errors import ModelNotFound
+from llmlb_core.models.choice import EngineChoice, NoEngine
+
+__all__ = ["EngineChoice", "NoEngine", "not_found", "not_served", "suggestions"]
 
 _MAX_SHOWN = 120
 _MAX_COMPARED = 2000  # difflib takes some 50 µs a name
@@ -20,7 +23,7 @@ def suggestions(name: str, known: Collection[str], count: int = 3) -> tuple[str,
     return tuple(by_lower[candidate] for candidate in dict.fromkeys([*close, *sorted(parts, key=len)]))[:count]
 
 
-def not_served_text(name: str, known: Collection[str], model_count: int | None = None) -> str:
+def not_served(name: str, known: Collection[str], model_count: int | None = None) -> str:
     """Say that *name* is not served here, what may have been meant, and how to add a model.
 
     Args:
@@ -41,4 +44,4 @@ def not_served_text(name: str, known: Collection[str], model_count: int | None =
 
 def not_found(name: str, known: Collection[str], model_count: int | None = None) -> ModelNotFound:
     """Return the error that a call of an unknown model is answered with."""
-    return ModelNotFound(not_served_text(name, known, model_count), param="model")
+    return ModelNotFound(not_served(name, known, model_count), param="model")

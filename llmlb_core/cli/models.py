@@ -1,0 +1,233 @@
+"""``llmlb models``: add, show and remove models on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from llmlb_core.cli.context import CliContext, pass_cli
+from llmlb_core.cli.progress import Progress, size_text
+from llmlb_core.errors import ModelUnknown
+
+if TYPE_CHECKING:
+    from llmlb_core.models.adding import Added
+    from llmlb_core.models.catalogue import Catalogue
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group(invoke_without_command=True)
+@_as_json
+@click.pass_context
+def models(ctx: click.Context, as_json: bool) -> None:
+    """Add, show and remove models on this machine. Without a command: list."""
+    if ctx.invoked_subcommand is None:
+        _list(ctx.ensure_object(CliContext), as_json)
+
+
+@models.command()
+@click.argument("reference")
+@click.option("--name", metavar="ID", help="Install it under this id; absent: what its store says.")
+@click.option("--alias", "aliases", metavar="NAME", multiple=True, help="A further name for it; may be given more than once.")
+@pass_cli
+def add(cli: CliContext, reference: str, name: str | None, aliases: tuple[str, ...]) -> None:
+    """Fetch the model REFERENCE (`scheme:name`), or the models of a bundle such as `starter`.
+
+    What is there already and whole is left alone; a download that was cut short goes on where it stopped.
+    """
+    from llmlb_core.models.adding import Adding, Wish
+
+    catalogue = _catalogue(cli)
+    progress = Progress(reference)
+    adding = Adding(installed=catalogue.installed, stores=catalogue.stores, report=progress, say=progress.say)
+    references = adding.references(reference)
+    if len(references) > 1 and (name or aliases):
+        raise click.UsageError(f"{reference} is {len(references)} models; --name and --alias take one: {', '.join(references)}")
+    for each in references:
+        progress.label = each
+        try:
+            added = asyncio.run(adding.add(Wish(reference=each, name=name, aliases=aliases)))
+        except KeyboardInterrupt:
+            progress.say("stopped; the same command goes on from here")
+            raise
+        finally:
+            progress.close()
+        catalogue.refresh()
+        for line in _added_lines(cli, catalogue, added):
+            print(line)
+
+
+@models.command("list")
+@_as_json
+@pass_cli
+def list_models(cli: CliContext, as_json: bool) -> None:
+    """List all models with the engine that runs each, or why none does."""
+    _list(cli, as_json)
+
+
+@models.command()
+@click.argument("model")
+@_as_json
+@pass_cli
+def show(cli: CliContext, model: str, as_json: bool) -> None:
+    """Show everything that is known of MODEL (id or alias): facts, files, and what each engine says of it."""
+    from llmlb_core.models.devices import machine_devices
+    from llmlb_core.models.report import show_document
+
+    catalogue = _catalogue(cli)
+    document = show_document(catalogue, model, cli.host.registry.engines, machine_devices())
+    if document is None:
+        raise _unknown(catalogue, model)
+    if as_json:
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    for line in _show_lines(document):
+        print(line)
+
+
+@models.command()
+@click.argument("model")
+@pass_cli
+def remove(cli: CliContext, model: str) -> None:
+    """Forget MODEL (id or alias) and delete what llmlb downloaded for it. Files used in place stay where they are."""
+    from llmlb_core.models.lock import hold
+
+    catalogue = _catalogue(cli)
+    found = catalogue.local(model)
+    model_id = found.id if found is not None else model.lower()
+    installed = catalogue.installed
+    if found is not None and catalogue.installation(model_id) is None:
+        raise ModelUnknown(f'{model_id!r} has no files here: it stands in the settings; remove its table [models."{model_id}"]')
+    if found is None and catalogue.problem(model_id) is None:
+        raise _unknown(catalogue, model)
+
+    async def locked() -> Any:
+        async with hold(installed.lock_path(model_id), wait_s=5, purpose=f"is adding {model_id}"):
+            return installed.remove(model_id)
+
+    removed = asyncio.run(locked())
+    print(f"removed {model_id} ({size_text(removed.freed_bytes)} freed)")
+    for path in removed.kept:
+        print(f"kept {path}: llmlb did not download it")
+
+
+def _catalogue(cli: CliContext) -> Catalogue:
+    from llmlb_core.models.catalogue import Catalogue
+
+    registry = cli.host.registry
+    return Catalogue(cli.settings, registry.stores, registry.formats)
+
+
+def _unknown(catalogue: Catalogue, name: str) -> ModelUnknown:
+    from llmlb_core.models.resolution import not_served
+
+    return ModelUnknown(not_served(name, catalogue.names(), len(catalogue.all())))
+
+
+def _added_lines(cli: CliContext, catalogue: Catalogue, added: Added) -> Iterable[str]:
+    """Yield how the model is called, what runs it, and a command to try it."""
+    from llmlb_core.models.choice import EngineChoice
+    from llmlb_core.models.devices import machine_devices
+
+    manifest = added.installation.manifest
+    done = {"added": "added", "present": "already there:", "renamed": "already there, with a new alias:"}[added.outcome]
+    size_bytes = sum(file.size_bytes or 0 for file in manifest.files)
+    place = f", used in place from {added.installation.in_place}" if added.installation.in_place is not None else ""
+    yield f"{done} {manifest.id} ({size_text(size_bytes)}{place})"
+    model = catalogue.local(manifest.id)
+    if model is None:
+        problem = catalogue.problem(manifest.id)
+        yield f"it cannot be run: {problem.reason if problem is not None else 'it vanished meanwhile'}"
+        return
+    aliases = [alias for alias in model.aliases if catalogue.local(alias) is model]
+    if aliases:
+        yield f"also called: {', '.join(aliases)}"
+    if manifest.license is not None:
+        yield f"license: {manifest.license}"
+    choice = catalogue.choose_engine(model, cli.host.registry.engines, machine_devices())
+    if not isinstance(choice, EngineChoice):
+        yield f"nothing runs it yet: {choice.reason}"
+        return
+    server = cli.settings.server
+    body = json.dumps({"model": aliases[0] if aliases else model.id, "messages": [{"role": "user", "content": "What is 2+2?"}]})
+    yield f"engine: {choice.engine} ({choice.fit.reason})"
+    yield "try it while `llmlb serve` runs, with a key in $LLMLB_API_KEY:"
+    yield (
+        f"  curl http://{server.host}:{server.port}/v1/chat/completions -H 'content-type: application/json' "
+        f'-H "authorization: Bearer $LLMLB_API_KEY" -d {shlex.quote(body)}'
+    )
+
+
+def _list(cli: CliContext, as_json: bool) -> None:
+    from llmlb_core.models.devices import machine_devices
+    from llmlb_core.models.report import list_document
+
+    catalogue = _catalogue(cli)
+    rows = list_document(catalogue, cli.host.registry.engines, machine_devices())
+    if as_json:
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    if not rows:
+        print("No model is installed; llmlb models add starter fetches a small one.", file=sys.stderr)
+        return
+    for line in _table(rows):
+        print(line)
+
+
+def _table(rows: Iterable[dict[str, Any]]) -> Iterable[str]:
+    """Yield the lines of the table; a model with a reason has a second line that gives it."""
+    cells: list[tuple[str, ...]] = [("MODEL", "ALSO CALLED", "FORMAT", "SIZE", "CONTEXT", "ENGINE", "STATE", "")]
+    for row in rows:
+        kind = " ".join(part for part in (row["format"], row["quantization"]) if part)
+        size = size_text(row["size_bytes"]) if row["size_bytes"] else "-"
+        texts: tuple[str | None, ...] = (
+            row["id"],
+            ", ".join(row["aliases"]),
+            kind,
+            size,
+            str(row["context_tokens"] or "-"),
+            row["engine"],
+            row["state"],
+        )
+        cells.append((*(text or "-" for text in texts), row["reason"] or ""))
+    widths = [max(len(cell[column]) for cell in cells) for column in range(7)]
+    for cell in cells:
+        yield "  ".join(f"{text:<{width}}" for text, width in zip(cell, widths, strict=False)).rstrip()
+        if cell[7]:
+            yield f"    {cell[7]}"
+
+
+def _show_lines(document: dict[str, Any]) -> Iterable[str]:
+    for key, value in document.items():
+        if key == "facts":
+            shown = {name: fact for name, fact in value.items() if fact not in (None, "", 0)}
+            yield from _section("facts", shown)
+        elif key == "manifest" and value is not None:
+            files = value["manifest"]["files"]
+            yield from _section("files", {file["name"]: f"{file['size_bytes']} bytes, sha256 {file['sha256']}" for file in files})
+            yield from _section("origin", {name: value["manifest"][name] for name in ("reference", "revision", "license")})
+        elif key == "considered":
+            scores = {each["engine"]: each["score_0_1"] for each in value}
+            reasons = {each["engine"]: each["reason"] for each in value}
+            yield from _section("engines", {name: f"{_score_text(scores[name])}: {reasons[name]}" for name in scores})
+        elif key == "devices":
+            yield from _section("devices", {each["id"]: f"{each['name']}, {size_text(each['memory_bytes'])}" for each in value})
+        elif value not in (None, "", [], 0):
+            yield f"{key:<15} {', '.join(value) if isinstance(value, list) else value}"
+
+
+def _section(title: str, values: dict[str, Any]) -> Iterable[str]:
+    yield f"{title}:"
+    for name, value in values.items():
+        shown = ", ".join(str(one) for one in value) if isinstance(value, list | tuple) else value
+        yield f"  {name:<24} {shown}"
+
+
+def _score_text(score: float | None) -> str:
+    return "does not run it" if score is None else f"score {score:.2f}"
