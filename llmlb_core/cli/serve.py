@@ -23,8 +23,9 @@ def serve(cli: CliContext, host: str | None, port: int | None) -> None:
     from llmlb_core.web import serving
 
     settings = cli.settings
-    overrides = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    settings = attrs.evolve(settings, server=attrs.evolve(settings.server, **overrides))
+    server = settings.server
+    server = attrs.evolve(server, host=server.host if host is None else host, port=server.port if port is None else port)
+    settings = attrs.evolve(settings, server=server)
     configure(settings.log.level)
     log = get_logger("serve")
     for warning in settings.warnings:

@@ -2,120 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-
-from attrs import frozen
+import asyncio
+from collections.abc import Mapping, Sequence
 
 from llmlb_core.contracts.plugin import ModelInfo
 from llmlb_core.domain.devices import Device
 from llmlb_core.domain.endpoints import Target
 from llmlb_core.domain.models import Capability, LocalModel
-from llmlb_core.errors import ModelNotFound, NoEndpoint
+from llmlb_core.errors import Conflict, NoEndpoint
 from llmlb_core.models.catalogue import Catalogue
-from llmlb_core.models.resolution import EngineChoice, NoEngine, not_served
+from llmlb_core.models.choice import EngineChoice, NoEngine
+from llmlb_core.models.resolution import not_found
+from llmlb_core.models.view import CatalogueView
 from llmlb_core.plugin_host.registry import EngineEntry
 from llmlb_core.worker.instance import Instance
 from llmlb_core.worker.supervisor import Supervisor
 
+REFRESH_S = 1.0
+"""The disk is looked at this often at most, however many unknown names clients ask for."""
 
-@frozen
-class Served:
-    """A model with the instance that runs it."""
-
-    model: LocalModel
-    target: Target
-    instance: Instance
+_SHOWN_STATE = {"stopped": "available", "starting": "loading", "draining": "ready", "stopping": "available"}
 
 
 class Directory:
-    """The models of this server. Implements ``contracts.plugin.ModelView`` and ``stages.resolve.Directory``.
+    """The models of this server: ``stages.resolve.Directory`` for the pipeline, ``ModelView`` for plugins."""
 
-    Filled when the house opens; until then it is empty. Memory only: nothing here waits.
-    """
-
-    def __init__(self, apis: Callable[[], Mapping[Capability, tuple[str, ...]]]) -> None:
-        """Begin empty; *apis* tells which inference routes serve a capability."""
-        self._apis = apis
-        self._catalogue: Catalogue | None = None
-        self._engines: Mapping[str, EngineEntry] = {}
-        self._devices: Sequence[Device] = ()
-        self._supervisor: Supervisor | None = None
-        self._served: dict[str, Served] = {}
-
-    def fill(
+    def __init__(
         self, catalogue: Catalogue, engines: Mapping[str, EngineEntry], devices: Sequence[Device], supervisor: Supervisor
     ) -> None:
-        """Serve the models of *catalogue*."""
-        self._catalogue, self._engines, self._devices, self._supervisor = catalogue, engines, devices, supervisor
+        """Serve the models of *catalogue* with *engines* on *devices*, in workers of *supervisor*."""
+        self._catalogue = catalogue
+        self._engines = engines
+        self._devices = devices
+        self._supervisor = supervisor
+        self._view = CatalogueView(catalogue, self._state, self._choose)
+        self._instances: dict[str, tuple[LocalModel, Instance]] = {}
+        self._removals: set[asyncio.Task[None]] = set()
 
     def lookup(self, name: str) -> tuple[Target, tuple[Capability, ...]]:
         """Return the target of *name* and what the model can do.
 
         Raises:
             ModelNotFound: Nothing here has it.
-            NoEndpoint: It is known, but no installed engine runs it.
+            NoEndpoint: It is known, but cannot be run: the reason.
         """
-        catalogue = self._catalogue
-        model = catalogue.local(name) if catalogue is not None else None
-        if model is None and catalogue is not None and catalogue.refresh():
-            model = catalogue.local(name)
-        if catalogue is None or model is None:
-            raise ModelNotFound(not_served(name, [each.id for each in self._all()]), param="model")
-        return self._serve(model).target, model.capabilities
+        model = self._catalogue.local(name)
+        if model is None:
+            self._refresh()
+            model = self._catalogue.local(name)
+        if model is None:
+            problem = self._catalogue.problem(name)
+            if problem is not None:
+                raise NoEndpoint(f"Model '{problem.id}' cannot be served: {problem.reason}")
+            raise not_found(name, self._catalogue.names(), len(self._catalogue.all()))
+        return Target(model.id, (self._instance(model),)), model.capabilities
 
     def list(self) -> Sequence[ModelInfo]:
-        """All models, in order of id."""
-        return [self._info(model) for model in self._all()]
+        """All models, in order of id; also what was added since the last look."""
+        self._refresh()
+        return self._view.list()
 
     def find(self, name: str) -> ModelInfo | None:
         """One model, by id or alias."""
-        model = self._catalogue.local(name) if self._catalogue is not None else None
-        return self._info(model) if model is not None else None
+        return self._view.find(name)
 
-    def preloaded(self) -> list[Instance]:
+    def preloaded(self) -> Sequence[Instance]:
         """The instances that are to be loaded at start."""
-        return [self._serve(model).instance for model in self._all() if model.preload]
+        return tuple(self._instance(model) for model in self._catalogue.all() if model.preload)
 
-    def _all(self) -> Sequence[LocalModel]:
-        return sorted(self._catalogue.all(), key=lambda model: model.id) if self._catalogue is not None else ()
+    def _refresh(self) -> None:
+        if self._catalogue.refresh(REFRESH_S):
+            for gone in [id_ for id_ in self._instances if self._catalogue.local(id_) is None]:
+                del self._instances[gone]
+                task = asyncio.create_task(self._supervisor.remove(gone), name=f"remove {gone}")
+                self._removals.add(task)
+                task.add_done_callback(self._removals.discard)
 
-    def _serve(self, model: LocalModel) -> Served:
-        served = self._served.get(model.id)
-        if served is not None and served.model == model:
-            return served
+    def _instance(self, model: LocalModel) -> Instance:
+        known = self._instances.get(model.id)
+        if known is not None and known[0] is model:
+            return known[1]
         choice = self._choose(model)
         if isinstance(choice, NoEngine):
-            raise NoEndpoint(f"Model '{model.id}' is installed, but no engine runs it: {choice.reason}")
-        assert self._supervisor is not None
+            raise NoEndpoint(f"Model '{model.id}' is installed, but cannot be run: {choice.reason}")
         entry = self._engines[choice.engine]
-        instance = self._supervisor.instance(model, entry.plugin, entry.engine, choice.fit)
-        served = Served(model, Target(model.id, (instance,)), instance)
-        self._served[model.id] = served
-        return served
+        try:
+            instance = self._supervisor.instance(model, entry.plugin, entry.engine, choice.fit)
+        except Conflict:  # it runs as it was before it changed; the new one begins when the old one was unloaded
+            assert known is not None
+            return known[1]
+        self._instances[model.id] = (model, instance)
+        return instance
 
     def _choose(self, model: LocalModel) -> EngineChoice | NoEngine:
-        assert self._catalogue is not None
         return self._catalogue.choose_engine(model, self._engines, self._devices)
 
-    def _info(self, model: LocalModel) -> ModelInfo:
-        served = self._served.get(model.id)
-        choice = self._choose(model)
-        engine = choice.engine if isinstance(choice, EngineChoice) else None
-        state, reason = ("available", None) if engine else ("failed", choice.reason if isinstance(choice, NoEngine) else None)
-        if served is not None:
-            state, reason = served.instance.state, served.instance.reason
-        apis = self._apis()
-        return ModelInfo(
-            id=model.id,
-            created_at=model.created_at,
-            owned_by=model.owned_by,
-            capabilities=model.capabilities,
-            is_ready=engine is not None and state != "failed",
-            state=state,
-            reason=reason,
-            context_tokens=model.context_tokens or model.facts.context_tokens,
-            apis=tuple(api for each in model.capabilities for api in apis.get(each, ())),
-            aliases=model.aliases,
-            size_bytes=model.facts.size_bytes,
-            engine=engine,
-        )
+    def _state(self, model_id: str) -> tuple[str, str | None]:
+        known = self._instances.get(model_id)
+        if known is None:
+            return "available", None
+        state = str(known[1].state)
+        return _SHOWN_STATE.get(state, state), known[1].reason

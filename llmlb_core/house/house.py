@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from llmlb_core.contracts.router import Router
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Target
-from llmlb_core.domain.models import Capability
-from llmlb_core.errors import LLMLBError, PluginRequired
+from llmlb_core.errors import PluginRequired
 from llmlb_core.house.directory import Directory
+from llmlb_core.house.models_view import LateModelView
 from llmlb_core.models.catalogue import Catalogue
 from llmlb_core.models.devices import machine_devices
 from llmlb_core.pipeline import Pipeline
@@ -50,8 +49,8 @@ class House:
             PluginRequired: One that settings name is missing or not active.
         """
         self.settings = settings
-        self.directory = Directory(self._apis)
-        self.host = load_plugins(settings, models=self.directory)
+        self._models = LateModelView()
+        self.host = load_plugins(settings, models=self._models)
         self.is_open = False
         self._pipeline: Pipeline | None = None
         self._supervisor: Supervisor | None = None
@@ -80,18 +79,22 @@ class House:
         prepare_data_dir(settings.data_dir)
         async with AsyncExitStack() as rooms:
             await rooms.enter_async_context(open_storage(settings, registry.storage_apps))
-            await self._enter_lifespans(rooms)
+            for _, lifespan in self.host.lifespans():
+                await rooms.enter_async_context(lifespan)
             supervisor = self._supervisor = Supervisor(settings.workers, settings.engines, settings.data_dir)
             rooms.push_async_callback(supervisor.stop, 5.0)
             await supervisor.start()
             catalogue = Catalogue(settings, registry.stores, registry.formats)
-            self.directory.fill(catalogue, registry.engines, machine_devices(), supervisor)
+            devices = machine_devices()
+            catalogue.check_options(registry.engines, devices)
             for problem in catalogue.problems():
                 _log.warning("model_unusable", model=problem.id, reason=problem.reason)
-            pipeline = self._pipeline = self._build_pipeline()
-            supervisor.on_change(pipeline.acquire.wake)
-            preloading = asyncio.create_task(self._preload(), name="preload")
-            rooms.callback(preloading.cancel)
+            directory = Directory(catalogue, registry.engines, devices, supervisor)
+            self._models.fill(directory)
+            pipeline = self._pipeline = self._build_pipeline(directory)
+            supervisor.on_change.append(pipeline.acquire.wake)
+            for instance in directory.preloaded():
+                instance.begin()
             self.is_open = True
             try:
                 yield
@@ -101,24 +104,7 @@ class House:
                 if self._access is not None:
                     self._access.flush()
 
-    async def _enter_lifespans(self, rooms: AsyncExitStack) -> None:
-        required = {*self.settings.plugins.required, *self.host.required}
-        for name, lifespan in self.host.lifespans():
-            try:
-                await rooms.enter_async_context(lifespan)
-            except Exception as error:
-                self.host.record_failure(name, "lifespan", error)
-                if name in required:
-                    raise PluginRequired(f"Plugin {name} is required, but could not start: {error}") from error
-
-    async def _preload(self) -> None:
-        for instance in self.directory.preloaded():
-            try:
-                await instance.ensure_ready(self.settings.workers.load_timeout_s)
-            except LLMLBError as error:
-                _log.warning("preload_failed", model=instance.name, reason=error.message)
-
-    def _build_pipeline(self) -> Pipeline:
+    def _build_pipeline(self, directory: Directory) -> Pipeline:
         settings, registry = self.settings, self.host.registry
         policy = registry.admission_policies.get(settings.admission.policy)
         if policy is None:
@@ -132,7 +118,7 @@ class House:
                 is_disabled=settings.auth.is_disabled,
             ),
             parse=Parse(settings.server),
-            resolve=Resolve(self.directory),
+            resolve=Resolve(directory),
             authorize=Authorize(list(registry.authorizers.values())),
             transform=Transform(),
             acquire=acquire,
@@ -150,15 +136,6 @@ class House:
             if name not in routers:
                 raise _missing("router", name, routers, "[routing] router")
         return _RouterFor({model: routers[name] for model, name in wanted.items()})
-
-    def _apis(self) -> Mapping[Capability, tuple[str, ...]]:
-        """Which inference routes serve a capability: the last part of their paths, ``chat/completions`` as ``chat_completions``."""
-        apis: dict[Capability, tuple[str, ...]] = {}
-        for dialect in self.host.registry.dialects.values():
-            for route in dialect.routes:
-                name = route.path.removeprefix("/v1/").replace("/", "_")
-                apis[route.needs] = (*apis.get(route.needs, ()), name)
-        return apis
 
 
 class _RouterFor:

@@ -7,7 +7,7 @@ from typing import Literal
 from attrs import frozen
 
 State = Literal["active", "disabled", "broken", "incompatible", "conflicted", "missing"]
-Phase = Literal["compat", "import", "register", "settings", "collect", "conflict", "lifespan", "call"]
+Phase = Literal["compat", "import", "register", "settings", "collect", "conflict", "lifespan", "routes", "call"]
 
 
 @frozen(kw_only=True)

@@ -11,8 +11,8 @@ from llmlb_core.contracts.outlet import Headers, Outlet
 from llmlb_core.errors import BodyTimeout, BodyTooLarge
 
 Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Any]]  # servers type their own messages
+Send = Callable[[Any], Awaitable[None]]
 
 HIGH_WATER_BYTES = 64 * 1024
 READ_TIMEOUT_S = 60.0

@@ -55,7 +55,7 @@ async def _begin(call: Call, lease: Lease) -> Answer:
     """Open *call* at the lease's endpoint and wait for its first content; gives the lease back if there is none."""
     results = lease.endpoint.open(call, lease.target.model)
     assert isinstance(results, AsyncGenerator)
-    outcome = Outcome.CANCELLED
+    outcome: Outcome | None = Outcome.CANCELLED
     try:
         held: list[Result] = []
         async for result in results:
