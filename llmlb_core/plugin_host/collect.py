@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, get_args
 
 from llmlb_core.errors import PluginBroken
+from llmlb_core.plugin_host.faults import name_type
 from llmlb_core.plugin_host.hooks import call_hook
 from llmlb_core.plugin_host.record import Contribution, PluginRecord
 from llmlb_core.plugin_host.slots import SLOTS, Slot
@@ -46,9 +47,9 @@ def _objects(hook: str, slots: tuple[Slot, ...], implementation: pluggy.HookImpl
     result = call_hook(implementation)
     expected = " or ".join(slot.expected for slot in slots)
     if any(slot.takes(result) for slot in slots):
-        raise PluginBroken(f"{hook} returned {_show(result)} itself; expected an iterable of {expected}: put it in a list")
+        raise PluginBroken(f"{hook} returned {name_type(result)} itself; expected an iterable of {expected}: put it in a list")
     if not isinstance(result, Iterable) or isinstance(result, str | bytes):
-        raise PluginBroken(f"{hook} returned {_show(result)}; expected an iterable of {expected}")
+        raise PluginBroken(f"{hook} returned {name_type(result)}; expected an iterable of {expected}")
     iterator = iter(result)
     yield from islice(iterator, MAX_OBJECTS)
     if next(iterator, None) is not None:
@@ -62,11 +63,11 @@ def _file(hook: str, slots: tuple[Slot, ...], item: object) -> Contribution:
             continue
         if inspect.isabstract(item):
             missing = ", ".join(sorted(getattr(item, "__abstractmethods__", ())))
-            raise PluginBroken(f"{hook} returned {_show(item)}, which does not define {missing}")
+            raise PluginBroken(f"{hook} returned {name_type(item)}, which does not define {missing}")
         name = slot.name_of(item)
         return Contribution(slot.kind, name, item, _claims(slot, item))
     expected = " or ".join(slot.expected for slot in slots)
-    raise PluginBroken(f"{hook} returned {_show(item)}; expected {expected}{_hint(slots, item)}")
+    raise PluginBroken(f"{hook} returned {name_type(item)}; expected {expected}{_hint(slots, item)}")
 
 
 def _hint(slots: tuple[Slot, ...], item: object) -> str:
@@ -86,7 +87,7 @@ def _claims(slot: Slot, item: object) -> tuple[str, ...]:
 
         routes = getattr(item, "routes", None)
         if not isinstance(routes, tuple) or not all(isinstance(route, Route) for route in routes):
-            raise PluginBroken(f"Dialect {type(item).__name__} has routes {_show(routes)}; expected a tuple of Route objects")
+            raise PluginBroken(f"Dialect {type(item).__name__} has routes {name_type(routes)}; expected a tuple of Route objects")
         return tuple(f"path:{route.path}" for route in routes)
     if slot.kind == "routes":
         from llmlb_core.contracts.routes import Routes
@@ -117,13 +118,3 @@ def _commands(implementation: pluggy.HookImpl) -> list[Contribution]:
     group = Capture("llmlb")
     call_hook(implementation, cli=group)
     return [Contribution("command", name, command) for name, command in group.commands.items()]
-
-
-def _show(item: object) -> str:
-    """Return what a plugin returned, in a few words and never by its own ``repr``, which may raise or hold a secret."""
-    if item is None:
-        return "None"
-    if inspect.isclass(item):
-        return f"class {item.__name__}"
-    kind = type(item).__name__
-    return f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
 
 from llmlb_core.errors import LLMLBError
@@ -36,3 +37,13 @@ def _place(error: BaseException, package: str) -> str:
 def mend_by_upgrade(name: str, distribution: str) -> str:
     """Return what mends a plugin that is wrong in itself."""
     return f'pip install --upgrade {distribution}, or add "{name}" to [plugins] disabled in llmlb.toml'
+
+
+def name_type(item: object) -> str:
+    """Return what a plugin returned, in a few words and never by its own ``repr``, which may raise or hold a secret."""
+    if item is None:
+        return "None"
+    if inspect.isclass(item):
+        return f"class {item.__name__}"
+    kind = type(item).__name__
+    return f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"

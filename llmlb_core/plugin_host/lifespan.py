@@ -11,6 +11,7 @@ from typing import Protocol
 from attrs import define
 
 from llmlb_core.errors import PluginBroken
+from llmlb_core.plugin_host.faults import name_type
 from llmlb_core.plugin_host.hooks import call_hook
 from llmlb_core.plugin_host.record import PluginRecord
 from llmlb_core.plugin_host.status import Phase
@@ -33,8 +34,7 @@ def open_lifespan(record: PluginRecord) -> AbstractAsyncContextManager[None] | N
     if context is None or isinstance(context, AbstractAsyncContextManager):
         return context
     raise PluginBroken(
-        f"llmlb_lifespan returned a {type(context).__name__}; expected an async context manager: "
-        "put @asynccontextmanager under @hookimpl"
+        f"llmlb_lifespan returned {name_type(context)}; expected an async context manager: put @asynccontextmanager under @hookimpl"
     )
 
 

@@ -23,6 +23,7 @@ from llmlb_core.plugin_host.collect import collect
 from llmlb_core.plugin_host.compat import check_compatibility, installed_version
 from llmlb_core.plugin_host.conflicts import settle, settle_names
 from llmlb_core.plugin_host.discovery import Found, discover
+from llmlb_core.plugin_host.faults import name_type
 from llmlb_core.plugin_host.hooks import check_hooks, new_manager, register
 from llmlb_core.plugin_host.host import PluginHost
 from llmlb_core.plugin_host.missing import missing_statuses
@@ -119,7 +120,7 @@ def _import(found: Found) -> object:
     except AttributeError as error:
         raise PluginBroken(f"module {module.__name__} has no {attribute!r}, which its entry point names") from error
     if not (inspect.isclass(target) or inspect.ismodule(target)):
-        raise PluginBroken(f"its entry point names {attribute!r}, a {type(target).__name__}; expected a module or a class")
+        raise PluginBroken(f"its entry point names {attribute!r}, {name_type(target)}; expected a module or a class")
     return target
 
 
@@ -155,7 +156,7 @@ def _settings_class(target: object, attribute: str | None) -> type | None:
     if cls is None:
         return None
     if not inspect.isclass(cls) or not attrs.has(cls):
-        raise PluginBroken(f"{attribute} returned {type(cls).__name__} {cls!r:.60}; expected an attrs class or None")
+        raise PluginBroken(f"{attribute} returned {name_type(cls)}; expected an attrs class or None")
     lacking = [each.name for each in attrs.fields(cls) if each.init and each.default is attrs.NOTHING]
     if lacking:
         raise PluginBroken(f"settings class {cls.__name__} has no default for {', '.join(lacking)}; every setting needs one")

@@ -35,7 +35,7 @@ class Registry:
 
     Attributes:
         stores: By scheme.
-        owners: Which plugin contributed a key, such as ``router:round_robin`` → ``router_basic``; for ``record_failure``.
+        owners: Which plugin contributed a key, such as ``engine:llamacpp`` → ``engine_llamacpp``; for ``record_failure``.
     """
 
     engines: dict[str, EngineEntry] = field(factory=dict)

@@ -50,13 +50,14 @@ class Slot:
         Raises:
             PluginBroken: It has none, or none that can stand in settings.
         """
-        owner = item.__name__ if inspect.isclass(item) else type(item).__name__
+        cls = item.__name__ if inspect.isclass(item) else type(item).__name__
+        owner = cls if cls == self.base else f"{self.base} {cls}"
         name = getattr(item, self.key, None)
         if not isinstance(name, str):
-            raise PluginBroken(f"{self.base} {owner} has no {self.key!r}; expected a string such as {self.key} = {owner.lower()!r}")
+            raise PluginBroken(f"{owner} has no {self.key!r}; expected a string such as {self.key} = {cls.lower()!r}")
         pattern, wanted = (_PREFIX, "'/a/path' without a slash at its end") if self.key == "prefix" else (_NAME, "lower case")
         if pattern.fullmatch(name) is None:
-            raise PluginBroken(f"{self.base} {owner} has {self.key} {name!r}, expected {wanted}")
+            raise PluginBroken(f"{owner} has {self.key} {name!r}, expected {wanted}")
         return name
 
     @property
