@@ -6,7 +6,7 @@ import sys
 
 
 def main(arguments: list[str]) -> int:
-    """Run a worker; returns only where it was called wrongly."""
+    """Run a worker; returns, with an exit code, only where it was called wrongly."""
     if len(arguments) != 3:
         print(  # noqa: T201  # the only words of a command that people are not meant to run
             "usage: python -m llmlb_core.worker PLUGIN ENGINE CHANNEL\nWorkers are started by the server (llmlb serve).",
@@ -15,8 +15,7 @@ def main(arguments: list[str]) -> int:
         return 2
     from llmlb_core.worker.child import run
 
-    run(*arguments)
-    return 0
+    return run(*arguments)
 
 
 if __name__ == "__main__":

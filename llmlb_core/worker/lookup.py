@@ -30,7 +30,8 @@ def find_engine(plugin: str, engine: str, data_dir: Path) -> type[Engine]:
         )
     contribution: Any = found.load()
     if inspect.isclass(contribution):
-        contribution = contribution(Plugin(name=plugin, data_dir=data_dir, settings=_default_settings(contribution)))
+        make: Any = contribution
+        contribution = make(Plugin(name=plugin, data_dir=data_dir, settings=_default_settings(contribution)))
     engines: list[type[Engine]] = list(contribution.llmlb_engines())
     for cls in engines:
         if cls.name == engine:
