@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         Vectors as Vectors,
     )
     from llmlb_core.hookspecs import hookimpl as hookimpl
+    from llmlb_core.models.naming import model_id_of as model_id_of
 
 _HOMES = {
     "contracts.admission": "Admit AdmissionPolicy Load Reject Wait Waiter",
