@@ -47,7 +47,7 @@ def create_app(settings: Settings | None = None, *, house: House | None = None) 
     for name, routes in home.host.registry.routes:
         _mount_plugin(app, home, name, routes)
     door = Door(app.asgi_app, lambda: home.pipeline, home.host.registry.dialects)
-    app.asgi_app = door  # type: ignore[method-assign,assignment]  # how middleware is installed in Quart
+    app.asgi_app = door  # type: ignore[method-assign]  # how middleware is installed in Quart
     return app
 
 
