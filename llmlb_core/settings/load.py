@@ -39,9 +39,9 @@ class _File:
     def where(self, path: KeyPath) -> str:
         """``llmlb.toml:12``: the line of *path*, or of the nearest thing around it that has one."""
         if self._lines is None:
-            self._lines = line_by_path(self.text)
+            self._lines = {_normal(found): line for found, line in line_by_path(self.text).items()}
         for length in range(len(path), 0, -1):
-            line = self._lines.get(path[:length])
+            line = self._lines.get(_normal(path[:length]))
             if line is not None:
                 return f"{self.path}:{line}"
         return str(self.path) if self.path else ""
@@ -52,7 +52,7 @@ class LoadedSettings:
     """Settings, and where each came from.
 
     Attributes:
-        origins: ``file:line`` or a variable's name by key path; a path that is absent has its default.
+        origins: ``llmlb.toml:12``, ``env LLMLB_PORT`` or ``--data-dir``, by key path; what is absent has its default.
     """
 
     settings: Settings
@@ -86,7 +86,10 @@ def read_settings(*, file: Path | None = None, environ: Mapping[str, str], data_
     settings = Settings(data_dir=folder, file=source.path, warnings=tuple(environment.warnings), **values)
     if settings.routing.router == AUTO_ROUTER:
         settings = evolve(settings, routing=evolve(settings.routing, router=RoutingSettings().router))
-    origins = {_normal(path): source.where(path) for path in _leaves(source.tables)} | environment.variables
+    origins = {_normal(path): source.where(path) for path in _leaves(source.tables)}
+    origins |= {path: f"env {variable}" for path, variable in environment.variables.items()}
+    if data_dir is not None or environ.get(DATA_DIR_VARIABLE):
+        origins["data_dir",] = "--data-dir" if data_dir is not None else f"env {DATA_DIR_VARIABLE}"
     return LoadedSettings(settings, origins)
 
 

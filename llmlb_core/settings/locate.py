@@ -36,7 +36,6 @@ class _Scanner:
             elif self._text[self._at] == "[":
                 self._at += 1
                 table = self._resolve(self._keys("]"))
-                self._note(table)
                 self._at += 1
             else:
                 self._pair(table)
@@ -78,6 +77,7 @@ class _Scanner:
         path: Path = ()
         for key in keys:
             path = (*path, key)
+            self._note(path)
             if path in self._table_counts:
                 path = (*path, self._table_counts[path] - 1)
         return path

@@ -16,17 +16,23 @@ from attrs import Attribute, field, frozen
 MASK = "***"
 
 
-def mask_url(url: object) -> str:
-    """Return the ``repr`` of a URL without its password, for logs, errors and ``llmlb config show``."""
+def mask_url(url: object) -> object:
+    """Return a URL without its password, for logs, errors and ``llmlb config show``."""
     if not isinstance(url, str):
-        return repr(url)
+        return url
     # greedy up to the last "@": a password may hold "@" and "/" where its writer forgot to quote it
     masked = re.sub(r"^([^:/]+://[^:/@]*):.*@", rf"\1:{MASK}@", url)
-    return repr(re.sub(r"(?i)([?&][^=&]*(?:password|passwd|secret|token)[^=&]*=)[^&]*", rf"\1{MASK}", masked))
+    return re.sub(r"(?i)([?&][^=&]*(?:password|passwd|secret|token)[^=&]*=)[^&]*", rf"\1{MASK}", masked)
 
 
-def _mask_all(value: object) -> str:
-    return repr(value) if value is None else repr(MASK)
+def mask_all(value: object) -> object:
+    """Return nothing of a value but whether it is there."""
+    return None if value is None else MASK
+
+
+def unmasked(value: object) -> object:
+    """Return a value that is no secret."""
+    return value
 
 
 def setting(
@@ -37,7 +43,7 @@ def setting(
     minimum: float | None = None,
     maximum: float | None = None,
     secret: bool = False,
-    show: Callable[[object], str] = repr,
+    mask: Callable[[object], object] = unmasked,
 ) -> Any:
     """Declare one setting; checks its range.
 
@@ -48,7 +54,7 @@ def setting(
         minimum: Smallest allowed number; of each value where the setting is a table.
         maximum: Largest allowed number; of each value where the setting is a table.
         secret: Never shown: not in an error, not in a ``repr``, not by ``llmlb config show``.
-        show: Makes the text that people see of the value, where a part of it is secret.
+        mask: Makes what people see of the value, where a part of it is secret.
     """
 
     def check(_instance: object, attribute: Attribute[object], value: object) -> None:
@@ -56,11 +62,14 @@ def setting(
         if problem:
             raise ValueError(f"{attribute.name}: {problem}")
 
-    show = _mask_all if secret else show
-    metadata = {"help": help, "env": env, "minimum": minimum, "maximum": maximum, "secret": secret, "show": show}
+    def shown(value: object) -> str:
+        return repr(mask(value))
+
+    mask = mask_all if secret else mask
+    metadata = {"help": help, "env": env, "minimum": minimum, "maximum": maximum, "secret": secret, "mask": mask}
     if callable(default):
-        return field(factory=default, metadata=metadata, validator=check, repr=show)
-    return field(default=default, metadata=metadata, validator=check, repr=show)
+        return field(factory=default, metadata=metadata, validator=check, repr=shown)
+    return field(default=default, metadata=metadata, validator=check, repr=shown)
 
 
 def range_problem(value: object, minimum: float | None, maximum: float | None) -> str | None:
@@ -123,7 +132,7 @@ class StorageSettings:
         None,
         "`sqlite://PATH` or `postgres://…`; absent = `llmlb.db` in the data directory.",
         env=("LLMLB_DATABASE_URL", "DATABASE_URL"),
-        show=mask_url,
+        mask=mask_url,
     )
 
 

@@ -40,6 +40,11 @@ _ARRAYS: dict[object, type] = {tuple: tuple, list: list, frozenset: frozenset, s
 _SECRET_KEY = re.compile(r"(?i)secret|passw|credential|(^|_)(key|token)$")
 
 
+def is_secret_key(key: object) -> bool:
+    """Whether a key's name says that its value is a secret, where no metadata says so."""
+    return isinstance(key, str) and _SECRET_KEY.search(key) is not None
+
+
 def expected_text(expected: object) -> str:
     """Name a type as an error message does: ``an integer``, ``an array of strings``, ``one of 'a', 'b'``."""
     origin, inner = get_origin(expected), get_args(expected)
@@ -74,7 +79,7 @@ def structure(value: object, expected: Any, path: KeyPath, problems: Problems, *
     Nothing is converted but what TOML cannot say: integers where a number is expected, arrays as tuples, strings as paths.
     """
     origin, inner = get_origin(expected), get_args(expected)
-    is_secret = is_secret or bool(path and isinstance(path[-1], str) and _SECRET_KEY.search(path[-1]))
+    is_secret = is_secret or bool(path and is_secret_key(path[-1]))
     if expected is object or expected is Any:
         return value
     if isinstance(expected, type) and has(expected):
@@ -114,6 +119,8 @@ def _leaf(value: object, expected: Any) -> object:
 
 
 def _unusual_leaf(value: object, expected: Any) -> object:
+    if isinstance(expected, type) and isinstance(value, expected):  # TOML has dates and times of its own
+        return value
     from cattrs import Converter
     from cattrs.strategies import configure_union_passthrough
 
@@ -148,8 +155,20 @@ def structure_class(cls: type, table: object, path: KeyPath, problems: Problems)
     try:
         return cls(**values)
     except (ValueError, TypeError) as error:
-        problems.add(path, str(error))
+        _note_refusal(error, path, problems)
         return INVALID
+
+
+def _note_refusal(error: Exception, path: KeyPath, problems: Problems) -> None:
+    """Tell what a class's own validator refused; attrs' validators say which attribute, and put the value into the message."""
+    attribute = next((argument for argument in error.args if isinstance(argument, Attribute)), None)
+    told = str(error.args[0]) if error.args else type(error).__name__
+    if attribute is None:
+        problems.add(path, told)
+        return
+    key = str(attribute.alias)
+    is_secret = attribute.metadata.get("secret") or is_secret_key(key)
+    problems.add((*path, key), "has a value that is refused" if is_secret else told)
 
 
 def _structure_field(attribute: Attribute[Any], value: object, path: KeyPath, problems: Problems) -> object:
