@@ -29,6 +29,9 @@ class Apps:
 
     def table(self) -> dict[str, dict[str, Any]]:
         """Return the table that Tortoise takes."""
+        if not self.usable:
+            # Tortoise insists on an app and a model, and a core without plugins has neither of its own.
+            return {"llmlb": {"models": ["llmlb_core.storage.migration_row"], "default_connection": CONNECTION}}
         return {
             app.label: {"models": [app.models], "migrations": app.migrations, "default_connection": CONNECTION}
             for app in self.usable

@@ -111,7 +111,7 @@ async def _read(address: DatabaseAddress, apps: Apps, report: StorageReport) -> 
         AppReport(app.label, *(_names(app.label, keys) for keys in (state.applied, state.pending, state.newer)))
         for app in apps.usable
     )
-    newer = ()
+    newer: tuple[str, ...] = ()
     if state.newer:
         newer = (f"The database is newer than the installed plugins: they do not know {', '.join(state.newer)}.",)
     return attrs.evolve(report, apps=found, size_bytes=size_bytes, problems=report.problems + newer)

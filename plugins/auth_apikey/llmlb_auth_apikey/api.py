@@ -11,7 +11,6 @@ from quart import Blueprint, Response, g, request
 
 from llmlb_auth_apikey.keys import (
     DEFAULT_EXPIRY_DAYS,
-    Key,
     checked_expiry,
     checked_models,
     checked_name,
