@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from llmlb_core import CompletionRequest, Decoded
 from llmlb_core.errors import InvalidRequest, UnsupportedParameter
 from llmlb_dialect_openai.decode.parameters import effectless, ignored_names, read_hints, read_stream_options
@@ -11,6 +13,8 @@ from llmlb_dialect_openai.fields import Fields
 
 _MAX_PROMPTS = 128
 _MAX_CHOICES = 128
+# OpenAI's documented default of this route; chat has none.
+_DEFAULT_MAX_TOKENS = 16
 
 
 def decode_completion(fields: Fields) -> Decoded:
@@ -28,10 +32,13 @@ def decode_completion(fields: Fields) -> Decoded:
         )
     echo = bool(fields.boolean("echo"))
     logprobs = fields.integer("logprobs", 0, 5)
+    # Scoring a prompt (echo, logprobs, nothing generated) is what OpenAI allows 0 for.
+    sampling = read_sampling(fields, ("max_tokens",), least_tokens=0 if echo else 1)
+    if sampling.max_tokens is None:
+        sampling = evolve(sampling, max_tokens=_DEFAULT_MAX_TOKENS)
     request = CompletionRequest(
         prompts=prompts,
-        # Scoring a prompt (echo, logprobs, nothing generated) is what OpenAI allows 0 for.
-        sampling=read_sampling(fields, ("max_tokens",), least_tokens=0 if echo else 1),
+        sampling=sampling,
         n=n,
         stop=read_stop(fields),
         logprobs=logprobs is not None,
