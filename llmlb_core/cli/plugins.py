@@ -83,7 +83,8 @@ def check(cli: CliContext, as_json: bool) -> None:
         if unmet is not None:
             print(f"The server will not start: {unmet}")
         if is_fine:
-            print(f"{sum(status.state == 'active' for status in cli.host.statuses)} plugins are active.")
+            count = sum(status.state == "active" for status in cli.host.statuses)
+            print("1 plugin is active." if count == 1 else f"{count} plugins are active.")
     if not is_fine:
         raise click.exceptions.Exit(1)
 

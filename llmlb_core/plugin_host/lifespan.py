@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
@@ -76,6 +75,8 @@ class GuardedLifespan(AbstractAsyncContextManager[None]):
 
 async def _guarded(step: Coroutine[object, object, object], timeout_s: float, what: str) -> BaseException | None:
     """Await *step*; return what it raised."""
+    import asyncio  # here, because commands load plugins too, and none of them enters a lifespan
+
     try:
         async with asyncio.timeout(timeout_s) as deadline:
             await step

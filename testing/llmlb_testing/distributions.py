@@ -1,6 +1,6 @@
 """Real distributions in a throw-away folder, as pip would leave them there, to test how plugins are found and loaded.
 
-``write_distribution`` writes a module with its ``dist-info``; ``run_llmlb`` runs the command line in an environment that has
+``write_distribution`` writes a module with its ``dist-info``; ``run_isolated`` runs the command line in an environment that has
 ``llmlb-core``, what it depends on, the given folders, and nothing else.
 """
 
@@ -92,7 +92,7 @@ def link_core(folder: Path) -> Path:
     return folder
 
 
-def run_llmlb(
+def run_isolated(
     arguments: Iterable[str], *, path: Iterable[Path], home: Path, environ: Mapping[str, str] | None = None, timeout_s: float = 60
 ) -> subprocess.CompletedProcess[str]:
     """Run ``llmlb`` in a process of its own that sees the folders in *path* and no other package.
