@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from llmlb_core.contracts.endpoint import Endpoint, Result
 from llmlb_core.domain.calls import Call
@@ -41,7 +41,7 @@ class Instance(Lifecycle, Endpoint):
             return f"{self.reason} Next try in {self._backoff.remaining_s:.0f} s."
         return None
 
-    async def open(self, call: Call, model: str) -> AsyncIterator[Result]:
+    async def open(self, call: Call, model: str) -> AsyncGenerator[Result, None]:
         """Run *call* in the worker, which is started where it does not run.
 
         Raises:

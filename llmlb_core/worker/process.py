@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from attrs import frozen
 
 from llmlb_core.domain.chat import CanonicalRequest
-from llmlb_core.errors import CallError, EngineFailed, LLMLBError
+from llmlb_core.errors import CallError, EngineFailed, LLMLBError, ShuttingDown
 from llmlb_core.worker import codec, faults
 from llmlb_core.worker.channel import Channel, SocketChannel, open_pair
 from llmlb_core.worker.environment import Command
@@ -65,6 +65,7 @@ class WorkerProcess:
         self._numbers = itertools.count(1)
         self._verdict = ""
         self._is_for_cancel = False
+        self._is_asked = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._keep(self._watch())
 
@@ -176,6 +177,7 @@ class WorkerProcess:
 
     async def stop(self, grace_s: float) -> Exit:
         """Ask the worker to unload and end; SIGTERM after *grace_s*, SIGKILL 5 s later. Returns when it is gone."""
+        self._is_asked = True
         self._verdict = self._verdict or "It was asked to stop"
         self._send(Kind.STOP)
         if not await self._is_gone(grace_s):
@@ -216,8 +218,14 @@ class WorkerProcess:
         exit_ = Exit(code, self._reason(code), self._launched.output.tail(), self._is_for_cancel)
         streams, self._streams = self._streams, {}
         for stream in streams.values():
-            stream.finish(EngineFailed(exit_.reason))
+            stream.finish(self._parting(exit_))
         self.ended.set_result(exit_)
+
+    def _parting(self, exit_: Exit) -> CallError:
+        """What the calls that ran in it are told."""
+        if self._is_asked:
+            return ShuttingDown(f"Model {self._command.model!r} was unloaded while it answered. Try again.")
+        return EngineFailed(exit_.reason)
 
     def _reason(self, code: int) -> str:
         command, words = self._command, self._launched.output.last_words()

@@ -14,7 +14,7 @@ from llmlb_core.errors import Conflict
 from llmlb_core.settings.sections import EngineSettings, WorkerSettings
 from llmlb_core.worker.instance import Instance
 from llmlb_core.worker.lifecycle import Lifecycle, Surroundings
-from llmlb_core.worker.limits import machine_memory_bytes
+from llmlb_core.worker.limits import STOP_S, machine_memory_bytes
 from llmlb_core.worker.loading import Spec
 from llmlb_core.worker.residency import Residency
 from llmlb_core.worker.snapshot import InstanceSnapshot, State
@@ -69,11 +69,12 @@ class Supervisor:
         """Return the instance of a model, or None."""
         return self._instances.get(model_id)
 
-    async def remove(self, model_id: str, grace_s: float = 5.0) -> None:
-        """End the instance of a model for good and forget it."""
+    async def remove(self, model_id: str, drain_s: float = 30.0) -> None:
+        """End the instance of a model for good and forget it; calls that run may go on for *drain_s*."""
         known = self._instances.pop(model_id, None)
         if known is not None:
-            await known.shut_down(grace_s)
+            await known.unload(drain_s)
+            await known.shut_down(STOP_S)
 
     @property
     def memory_limit_bytes(self) -> int:
