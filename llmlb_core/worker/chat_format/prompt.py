@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
 from attrs import frozen
 
 from llmlb_core.contracts.engine import TextEngine
 from llmlb_core.domain.chat import ChatRequest
 from llmlb_core.domain.models import LocalModel
 from llmlb_core.errors import EngineFailed, InvalidRequest
+from llmlb_core.worker.chat_format.harmony import FINAL_CHANNEL
+from llmlb_core.worker.chat_format.messages import template_messages
+from llmlb_core.worker.chat_format.reasoning import open_tags
 from llmlb_core.worker.chat_format.template import GENERIC_TEMPLATE, Template, TemplateBroken, TemplateRefused, compile_template
+from llmlb_core.worker.chat_format.template_traits import traits_of
+from llmlb_core.worker.chat_format.tool_prompt import CALL_OPENING, tool_section
+from llmlb_core.worker.chat_format.tools import OfferedTool
 
-_BEGIN_TOKENS = ("<s>", "<bos>", "<|begin_of_text|>", "<|startoftext|>", "<|begin▁of▁sentence|>", "<｜begin▁of▁sentence｜>")
+_BEGIN_TOKENS = (
+    "<s>",
+    "<bos>",
+    "[BOS]",
+    "<|begin_of_text|>",
+    "<|startoftext|>",
+    "<｜begin▁of▁sentence｜>",
+    "<|START_OF_TURN_TOKEN|>",
+)
+
+Form = Literal["free", "json", "call"]
+"""What the model may write: anything, JSON that fits a schema from its first token on, or such JSON that is a tool call."""
 
 
 @frozen
@@ -19,12 +39,16 @@ class Prompt:
 
     Attributes:
         add_special: Whether the tokenizer still has to add its begin token.
-        stop: Strings that end the model's turn, where its own end token may not.
+        stop: Strings that end the model's turn where its own end token may not.
+        opened: The reasoning tags that the prompt ends within.
+        is_harmony: Whether the answer comes in channels.
     """
 
     text: str
     add_special: bool
     stop: tuple[str, ...] = ()
+    opened: tuple[str, str] | None = None
+    is_harmony: bool = False
 
 
 def template_of(engine: TextEngine, model: LocalModel) -> Template:
@@ -43,20 +67,41 @@ def template_of(engine: TextEngine, model: LocalModel) -> Template:
         ) from error
 
 
-def render_chat(engine: TextEngine, model: LocalModel, request: ChatRequest) -> Prompt:
-    """Return the prompt that asks for an answer to *request*.
+def render_chat(
+    engine: TextEngine, model: LocalModel, request: ChatRequest, tools: Sequence[OfferedTool] = (), form: Form = "free"
+) -> Prompt:
+    """Return the prompt that asks for an answer to *request*, with *tools* offered, in *form*.
 
     Raises:
         InvalidRequest: The template refuses the messages.
+        EngineFailed: The model's template is broken.
     """
     template = template_of(engine, model)
-    facts = model.facts
-    messages = [
-        {"role": "system" if message.role == "developer" else message.role, "content": message.text} for message in request.messages
-    ]
+    traits = traits_of(template)
+    described = [tool.described() for tool in tools] if traits.takes_tools else []
+    section = tool_section(tools) if tools and not described else ""
+    variables: dict[str, object] = {"bos_token": model.facts.bos_token, "eos_token": model.facts.eos_token}
+    if request.reasoning_effort is not None:
+        variables |= {"reasoning_effort": request.reasoning_effort, "enable_thinking": request.reasoning_effort != "none"}
     try:
-        text = template.render(messages, variables={"bos_token": facts.bos_token, "eos_token": facts.eos_token})
+        messages = template_messages(request.messages, traits, system_section=section)
+        text = template.render(messages, tools=described or None, variables=variables)
     except TemplateRefused as error:
-        raise InvalidRequest(f"The model's chat template refuses these messages: {error}", param="messages") from error
-    begins = text.startswith((facts.bos_token or _BEGIN_TOKENS[0], *_BEGIN_TOKENS))
-    return Prompt(text, add_special=not begins, stop=("<|im_end|>",) if template.source is GENERIC_TEMPLATE else ())
+        raise InvalidRequest(
+            f"The chat template of model {model.id!r} refuses these messages: {error}", param="messages"
+        ) from error
+    opened = open_tags(text)
+    if form != "free":
+        # The grammar holds from the first token on, so whatever the template opened before the answer is closed here.
+        text += f"\n{opened[1]}\n\n" if opened else FINAL_CHANNEL if traits.is_harmony else ""
+        opened = None
+    if form == "call" and (section or "<tool_call>" in template.source):
+        text += CALL_OPENING
+    bos = model.facts.bos_token
+    return Prompt(
+        text,
+        add_special=not text.startswith((bos, *_BEGIN_TOKENS) if bos else _BEGIN_TOKENS),
+        stop=("<|im_end|>",) if template.source == GENERIC_TEMPLATE else (),
+        opened=opened,
+        is_harmony=traits.is_harmony and form == "free",
+    )
