@@ -117,7 +117,7 @@ def llmlb_routes() -> Iterable[Routes]:  # type: ignore[empty-body]
 def llmlb_commands(cli: click.Group) -> None:
     """Add commands to ``llmlb``.
 
-    When: At start with the other hooks, and when the command line prints its help or needs a command that is not the core's.
+    When: At start with the other hooks; alone, when the command line prints its help or needs a command that is not the core's.
     Returns: Nothing; add ``click`` commands to *cli*, an empty group. Import what they do inside them: every start calls this.
     Conflicts: Two commands of one name make both plugins conflicted; a name of the core's makes its plugin conflicted.
 

@@ -48,12 +48,19 @@ class CliContext:
 
         return load_plugins(self.settings, enforce=False)
 
+    @cached_property
+    def commands(self) -> dict[str, click.Command]:
+        """Return the commands of plugins, asking them for nothing else: help and every other command stay quick."""
+        from llmlb_core.plugin_host.loader import load_plugins
+
+        return load_plugins(self.settings, enforce=False, hooks=("llmlb_commands",)).registry.commands
+
     def choose(self, option: str, value: Path) -> None:
         """Take a common option, given before or after the command's name."""
         if getattr(self, option) != value:
             setattr(self, option, value)
-            self.__dict__.pop("settings", None)
-            self.__dict__.pop("host", None)
+            for name in ("settings", "host", "commands"):
+                self.__dict__.pop(name, None)
 
 
 def pass_cli(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -107,8 +107,8 @@ def _common_values(args: Iterable[str]) -> Iterable[tuple[str, str]]:
 
 
 def _plugin_commands(ctx: click.Context) -> dict[str, click.Command]:
-    """Load the plugins and return their commands."""
-    return ctx.ensure_object(CliContext).host.registry.commands
+    """Return the commands of plugins."""
+    return ctx.ensure_object(CliContext).commands
 
 
 def _unknown(ctx: click.Context, name: str, known: list[str]) -> str:

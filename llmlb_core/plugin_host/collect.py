@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, get_args
 
@@ -21,17 +21,21 @@ MAX_OBJECTS = 1000
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
-def collect(record: PluginRecord) -> list[Contribution]:
+def collect(record: PluginRecord, hooks: Collection[str] | None = None) -> list[Contribution]:
     """Return everything that a registered plugin contributes; all of it, or an error.
+
+    Args:
+        record: The plugin.
+        hooks: Call only these; None = all.
 
     Raises:
         PluginBroken: An object is not what its hook takes, is incomplete, or comes twice.
     """
     contributions: list[Contribution] = []
     for hook, slots in SLOTS.items():
-        if hook in record.hooks:
+        if hook in record.hooks and (hooks is None or hook in hooks):
             contributions += (_file(hook, slots, item) for item in _objects(hook, slots, record.hooks[hook]))
-    if "llmlb_commands" in record.hooks:
+    if "llmlb_commands" in record.hooks and (hooks is None or "llmlb_commands" in hooks):
         contributions += _commands(record.hooks["llmlb_commands"])
     seen: set[str] = set()
     for contribution in contributions:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cache, reduce
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 import attrs
+from attrs import frozen
 
 from llmlb_core.contracts.plugin import ModelView, Plugin
 from llmlb_core.errors import PluginBroken
@@ -40,8 +41,24 @@ __all__ = ["PluginHost", "load_plugins"]
 _log = logging.getLogger("llmlb.plugins")
 
 
+@frozen
+class _Loading:
+    """What one load shares between its plugins."""
+
+    settings: Settings
+    models: ModelView | None
+    manager: pluggy.PluginManager
+    hooks: Collection[str] | None
+    version_of: Callable[[str], str | None]
+
+
 def load_plugins(
-    settings: Settings, models: ModelView | None = None, *, enforce: bool = True, found: Iterable[Found] | None = None
+    settings: Settings,
+    models: ModelView | None = None,
+    *,
+    enforce: bool = True,
+    hooks: Collection[str] | None = None,
+    found: Iterable[Found] | None = None,
 ) -> PluginHost:
     """Load all plugins that are installed and not disabled. Call it once a process; a plugin's class is called once a load.
 
@@ -50,6 +67,8 @@ def load_plugins(
         models: What plugins see as ``plugin.models``.
         enforce: Insist on the required plugins and log those that are not active: a server does; commands, which may be there to
             mend them, do not.
+        hooks: Call only these of the hooks that contribute objects; all by default. The command line asks for commands only, and
+            so pays for nothing else.
         found: Entry points to load; those of this environment by default.
 
     Raises:
@@ -59,11 +78,10 @@ def load_plugins(
     records = [PluginRecord.of(each) for each in (discover() if found is None else found)]
     _leave_out(records, settings)
     settle_names((record for record in records if record.is_active), settings.plugins.prefer)
-    manager = new_manager()
-    version_of = cache(installed_version)
+    loading = _Loading(settings, models, new_manager(), hooks, cache(installed_version))
     for record in records:
         if record.is_active:
-            _load(record, manager, settings, models, version_of)
+            _load(record, loading)
     settle(records, settings.plugins.prefer)
     host = PluginHost(records, settings, missing_statuses(settings, {record.found.name for record in records}))
     if enforce:
@@ -74,27 +92,21 @@ def load_plugins(
     return host
 
 
-def _load(
-    record: PluginRecord,
-    manager: pluggy.PluginManager,
-    settings: Settings,
-    models: ModelView | None,
-    version_of: Callable[[str], str | None],
-) -> None:
+def _load(record: PluginRecord, loading: _Loading) -> None:
     """Take one plugin through its own phases; the guard is told which it is in."""
     with record.guard("compat") as guard:
-        check_compatibility(record.found, __version__, version_of)
+        check_compatibility(record.found, __version__, loading.version_of)
         guard.phase = "import"
         target = _import(record.found)
         guard.phase = "register"
-        implemented = check_hooks(manager, target)
+        implemented = check_hooks(loading.manager, target)
         guard.phase = "settings"
-        record.plugin = _make_plugin(record.found.name, target, implemented, settings, models)
+        record.plugin = _make_plugin(record.found.name, target, implemented, loading.settings, loading.models)
         guard.phase = "register"
         record.target = cast("Callable[[Plugin], object]", target)(record.plugin) if inspect.isclass(target) else target
-        record.hooks = register(manager, record.found.name, record.target)
+        record.hooks = register(loading.manager, record.found.name, record.target)
         guard.phase = "collect"
-        record.contributions = collect(record)
+        record.contributions = collect(record, loading.hooks)
 
 
 def _leave_out(records: Iterable[PluginRecord], settings: Settings) -> None:
