@@ -13,7 +13,7 @@ from llmlb_dialect_openai.dialect import OpenAIDialect
 from openai.types import responses
 from pydantic import BaseModel
 
-from llmlb_core import Call, Head, Principal, Result
+from llmlb_core import Call, Head, Principal, Renderer, Result
 from llmlb_core.errors import CallError, RouteNotFound
 
 EVENT_TYPES = {
@@ -116,13 +116,26 @@ def make_call(dialect: OpenAIDialect, path: str, body: bytes) -> Call:
     )
 
 
+def write_answer(call: Call, renderer: Renderer, results: Iterable[Result]) -> bytes:
+    """Write a whole answer as the stage ``render`` does: an error is in band once a stream has begun."""
+    written = b""
+    try:
+        for result in results:
+            written += renderer.feed(result)
+        return written + renderer.end()
+    except CallError as error:
+        if not (call.stream and written):
+            raise
+        return written + renderer.error(error)
+
+
 @pytest.fixture
 def render(dialect: OpenAIDialect) -> Callable[..., bytes]:
     """Writes a whole answer: request body and results in, bytes out."""
 
     def write(path: str, body: dict[str, Any], results: Iterable[Result], *, model: str = "served") -> bytes:
-        renderer = dialect.renderer(make_call(dialect, path, json.dumps({"model": "m", **body}).encode()), model)
-        return b"".join([*(renderer.feed(result) for result in results), renderer.end()])
+        call = make_call(dialect, path, json.dumps({"model": "m", **body}).encode())
+        return write_answer(call, dialect.renderer(call, model), results)
 
     return write
 
@@ -146,7 +159,7 @@ def sdk(dialect: OpenAIDialect) -> Callable[[Sequence[Result]], openai.OpenAI]:
             try:
                 call = make_call(dialect, request.url.path, request.content)
                 renderer = dialect.renderer(call, call.model)
-                content = b"".join([*(renderer.feed(result) for result in results), renderer.end()])
+                content = write_answer(call, renderer, results)
             except CallError as error:
                 return httpx2.Response(error.status, content=dialect.error(error), headers={"content-type": "application/json"})
             return httpx2.Response(200, content=content, headers={"content-type": renderer.content_type})

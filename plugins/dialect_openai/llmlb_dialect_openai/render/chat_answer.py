@@ -9,7 +9,7 @@ from attrs import define, field
 from llmlb_core import Call, Delta, Renderer, Result, TokenLogprob, ToolCallDelta, Usage
 from llmlb_core.errors import CallError
 from llmlb_dialect_openai.error_document import error_document
-from llmlb_dialect_openai.render.parts import JSON, Json, as_delta, choice_count, cut_short, logprob_objects, usage_object
+from llmlb_dialect_openai.render.parts import JSON, Json, as_delta, check_whole, choice_count, logprob_objects, usage_object
 from llmlb_dialect_openai.render.views import ChatView
 from llmlb_dialect_openai.text import dumps, unique_id
 
@@ -99,9 +99,7 @@ class ChatAnswer(Renderer):
         Raises:
             EngineFailed: A choice did not finish.
         """
-        error = cut_short([index for index, choice in self._choices.items() if choice.finish], len(self._choices))
-        if error is not None:
-            raise error
+        check_whole([index for index, choice in self._choices.items() if choice.finish], len(self._choices))
         return dumps(
             {
                 "id": unique_id("chatcmpl-"),
@@ -126,7 +124,3 @@ class ChatAnswer(Renderer):
     def error(self, error: CallError) -> bytes:
         """Return the error document; nothing was sent before it."""
         return error_document(error)
-
-    def heartbeat(self) -> bytes:
-        """Return nothing: a comment would break the JSON."""
-        return b""

@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 
 from llmlb_core import Call, Delta, Renderer, Result, ToolCallDelta, Usage
-from llmlb_core.errors import CallError, EngineFailed
+from llmlb_core.errors import CallError
 from llmlb_dialect_openai.render.parts import (
     DONE,
     SSE,
     Json,
     as_delta,
+    check_whole,
     choice_count,
-    cut_short,
     error_frame,
     logprob_objects,
-    usage_object,
+    usage_chunk,
 )
 from llmlb_dialect_openai.render.views import ChatView
 from llmlb_dialect_openai.text import dumps, unique_id
@@ -95,15 +95,13 @@ class ChatStream(Renderer):
         return self._head + body + b"]" + self._usage_null + b"}\n\n"
 
     def end(self) -> bytes:
-        """Return usage, if asked for, and ``[DONE]``; an in-band error where the answer is not whole."""
-        error = cut_short(self._finished, self._count)
-        if error is not None:
-            return self.error(error)
-        if not self._wants_usage:
-            return DONE
-        if self._usage is None:
-            return self.error(EngineFailed("The answer ended without the usage that was asked for; try the call again."))
-        return self._head + b'],"usage":' + dumps(usage_object(self._usage)) + b"}\n\n" + DONE
+        """Return usage, if asked for, and ``[DONE]``.
+
+        Raises:
+            EngineFailed: A choice did not finish, or usage did not come; no ``[DONE]`` then.
+        """
+        check_whole(self._finished, self._count)
+        return usage_chunk(self._head, self._usage) + DONE if self._wants_usage else DONE
 
     def error(self, error: CallError) -> bytes:
         """Return an in-band error; no ``[DONE]`` follows."""

@@ -8,9 +8,20 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from llmlb_core import Call, Renderer, Result, TokenLogprob, Usage
-from llmlb_core.errors import CallError, EngineFailed
+from llmlb_core.errors import CallError
 from llmlb_dialect_openai.error_document import error_document
-from llmlb_dialect_openai.render.parts import DONE, JSON, SSE, Json, as_delta, choice_count, cut_short, error_frame, usage_object
+from llmlb_dialect_openai.render.parts import (
+    DONE,
+    JSON,
+    SSE,
+    Json,
+    as_delta,
+    check_whole,
+    choice_count,
+    error_frame,
+    usage_chunk,
+    usage_object,
+)
 from llmlb_dialect_openai.render.views import ChatView
 from llmlb_dialect_openai.text import dumps, finite, unique_id
 
@@ -74,9 +85,7 @@ class CompletionAnswer(Renderer):
         Raises:
             EngineFailed: A choice did not finish.
         """
-        error = cut_short([index for index, choice in self._choices.items() if choice.finish], len(self._choices))
-        if error is not None:
-            raise error
+        check_whole([index for index, choice in self._choices.items() if choice.finish], len(self._choices))
         return dumps(
             {
                 "id": unique_id("cmpl-"),
@@ -100,10 +109,6 @@ class CompletionAnswer(Renderer):
     def error(self, error: CallError) -> bytes:
         """Return the error document; nothing was sent before it."""
         return error_document(error)
-
-    def heartbeat(self) -> bytes:
-        """Return nothing: a comment would break the JSON."""
-        return b""
 
 
 class CompletionStream(Renderer):
@@ -147,15 +152,13 @@ class CompletionStream(Renderer):
         )
 
     def end(self) -> bytes:
-        """Return usage, if asked for, and ``[DONE]``; an in-band error where the answer is not whole."""
-        error = cut_short(self._finished, self._count)
-        if error is not None:
-            return self.error(error)
-        if not self._wants_usage:
-            return DONE
-        if self._usage is None:
-            return self.error(EngineFailed("The answer ended without the usage that was asked for; try the call again."))
-        return self._head + b'],"usage":' + dumps(usage_object(self._usage)) + b"}\n\n" + DONE
+        """Return usage, if asked for, and ``[DONE]``.
+
+        Raises:
+            EngineFailed: A choice did not finish, or usage did not come; no ``[DONE]`` then.
+        """
+        check_whole(self._finished, self._count)
+        return usage_chunk(self._head, self._usage) + DONE if self._wants_usage else DONE
 
     def error(self, error: CallError) -> bytes:
         """Return an in-band error; no ``[DONE]`` follows."""

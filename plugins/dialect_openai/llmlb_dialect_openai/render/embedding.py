@@ -58,10 +58,6 @@ class EmbeddingAnswer(Renderer):
         """Return the error document; nothing was sent before it."""
         return error_document(error)
 
-    def heartbeat(self) -> bytes:
-        """Return nothing: a comment would break the JSON."""
-        return b""
-
 
 def _base64(row: bytes) -> str:
     """Return a row as the SDK asks for it by default."""

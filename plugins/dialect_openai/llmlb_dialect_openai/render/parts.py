@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from llmlb_core import Call, ChatRequest, CompletionRequest, Delta, Result, TokenLogprob, Usage
 from llmlb_core.errors import CallError, EngineFailed
 from llmlb_dialect_openai.error_document import error_document
-from llmlb_dialect_openai.text import finite
+from llmlb_dialect_openai.text import dumps, finite
 
 SSE = "text/event-stream; charset=utf-8"
 JSON = "application/json"
@@ -62,14 +62,24 @@ def choice_count(call: Call) -> int:
     return 1
 
 
-def cut_short(finished: Collection[int], count: int) -> EngineFailed | None:
-    """Return the error of an answer that ended before all its choices did, or None where it is whole."""
+def check_whole(finished: Collection[int], count: int) -> None:
+    """Raise ``EngineFailed`` where the answer ended before all its choices did: a cut one is never presented as success."""
     open_choices = [str(index) for index in range(count) if index not in finished]
-    if not open_choices:
-        return None
-    return EngineFailed(
-        f"The answer ended before it was finished (choice {', '.join(open_choices)} has no finish reason); try the call again."
-    )
+    if open_choices:
+        raise EngineFailed(
+            f"The answer ended before it was finished (choice {', '.join(open_choices)} has no finish reason); try the call again."
+        )
+
+
+def usage_chunk(head: bytes, usage: Usage | None) -> bytes:
+    """Return the last chunk of a stream that usage was asked for, begun with *head*: it has no choices.
+
+    Raises:
+        EngineFailed: The model never said how many tokens it was.
+    """
+    if usage is None:
+        raise EngineFailed("The answer ended without the usage that was asked for; try the call again.")
+    return head + b'],"usage":' + dumps(usage_object(usage)) + b"}\n\n"
 
 
 def error_frame(error: CallError) -> bytes:

@@ -30,13 +30,8 @@ class ResponseAnswer(Renderer):
         Raises:
             EngineFailed: The answer did not finish.
         """
-        self._stream.check_whole()
         return dumps(self._stream.finished()[1])
 
     def error(self, error: CallError) -> bytes:
         """Return the error document; nothing was sent before it."""
         return error_document(error)
-
-    def heartbeat(self) -> bytes:
-        """Return nothing: a comment would break the JSON."""
-        return b""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llmlb_core import Call, Delta, Renderer, Result, ToolCallDelta, Usage
 from llmlb_core.errors import CallError, EngineFailed
-from llmlb_dialect_openai.render.parts import SSE, Json, as_delta, cut_short, logprob_objects
+from llmlb_dialect_openai.render.parts import SSE, Json, as_delta, check_whole, logprob_objects
 from llmlb_dialect_openai.render.response_document import ResponseDocument
 from llmlb_dialect_openai.render.response_output import CallItem, MessageItem, OutputItem, ReasoningItem, Status
 from llmlb_dialect_openai.text import dumps, unique_id
@@ -150,22 +150,21 @@ class ResponseStream(Renderer):
         return events + self._event("response.output_item.done", output_index=item.index, item=document)
 
     def end(self) -> bytes:
-        """Close what is open and say how it ended; an in-band error where the answer is not whole."""
-        try:
-            self.check_whole()
-        except EngineFailed as error:
-            return self.error(error)
+        """Close what is open and say how it ended.
+
+        Raises:
+            EngineFailed: The answer has no finish reason.
+        """
         events, response = self.finished()
         return events + self._event(f"response.{response['status']}", response=response)
 
-    def check_whole(self) -> None:
-        """Raise ``EngineFailed`` where the answer has no finish reason yet."""
-        error = cut_short([] if self._finish is None else [0], 1)
-        if error is not None:
-            raise error
-
     def finished(self) -> tuple[bytes, Json]:
-        """Close what is open; return the events of that, and the response as it ended."""
+        """Close what is open; return the events of that, and the response as it ended.
+
+        Raises:
+            EngineFailed: The answer has no finish reason.
+        """
+        check_whole([] if self._finish is None else [0], 1)
         events = self._begin() if self._sequence < 0 else b""
         reason = _INCOMPLETE.get(self._finish or "")
         if self._open is None and not self._closed:
