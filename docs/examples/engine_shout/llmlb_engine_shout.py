@@ -19,7 +19,7 @@ class Shout(TextEngine):
     def generate(self, request, cancel):
         for word in request.prompt.upper().split():
             yield TextDelta(f"{word} ")
-        yield TextDelta(finish="stop")
+        yield TextDelta(token_count=0, finish="stop")
 
 
 @hookimpl
