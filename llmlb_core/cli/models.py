@@ -42,7 +42,9 @@ def add(cli: CliContext, reference: str, name: str | None, aliases: tuple[str, .
     What is there already and whole is left alone; a download that was cut short goes on where it stopped.
     """
     from llmlb_core.models.adding import Adding, Wish
+    from llmlb_core.security.data_dir import prepare_data_dir
 
+    prepare_data_dir(cli.settings.data_dir)
     catalogue = _catalogue(cli)
     progress = Progress(reference)
     adding = Adding(installed=catalogue.installed, stores=catalogue.stores, report=progress, say=progress.say)
