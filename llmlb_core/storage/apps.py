@@ -12,8 +12,6 @@ from attrs import frozen
 from llmlb_core.contracts.storage import StorageApp
 from llmlb_core.errors import PluginBroken
 
-CONNECTION = "default"
-
 
 @frozen
 class Apps:
@@ -27,13 +25,13 @@ class Apps:
     usable: tuple[StorageApp, ...]
     broken: tuple[tuple[str, PluginBroken], ...] = ()
 
-    def table(self) -> dict[str, dict[str, Any]]:
-        """Return the table that Tortoise takes."""
+    def table(self, connection: str) -> dict[str, dict[str, Any]]:
+        """Return the table that Tortoise takes, every app on *connection*."""
         if not self.usable:
             # Tortoise insists on an app and a model, and a core without plugins has neither of its own.
-            return {"llmlb": {"models": ["llmlb_core.storage.migration_row"], "default_connection": CONNECTION}}
+            return {"llmlb": {"models": ["llmlb_core.storage.migration_row"], "default_connection": connection}}
         return {
-            app.label: {"models": [app.models], "migrations": app.migrations, "default_connection": CONNECTION}
+            app.label: {"models": [app.models], "migrations": app.migrations, "default_connection": connection}
             for app in self.usable
         }
 

@@ -15,7 +15,7 @@ from tortoise.exceptions import ConfigurationError
 
 from llmlb_core.errors import DatabaseUnusable
 from llmlb_core.storage.address import DatabaseAddress
-from llmlb_core.storage.apps import CONNECTION, Apps
+from llmlb_core.storage.apps import Apps
 from llmlb_core.storage.faults import explain
 from llmlb_core.storage.sqlite_file import BUSY_TIMEOUT_S
 
@@ -60,7 +60,7 @@ def ambient(context: TortoiseContext) -> Iterator[None]:
 
 def client(context: TortoiseContext) -> BaseDBAsyncClient:
     """Return the context's only connection, or inside a transaction of this task, that transaction."""
-    return context.connections.get(CONNECTION)
+    return context.db()
 
 
 @asynccontextmanager
@@ -84,9 +84,11 @@ async def connect(address: DatabaseAddress, apps: Apps, *, migrating: bool = Fal
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 with bound(context):
-                    await context.init(
-                        {"connections": {CONNECTION: _driver(address, migrating=migrating)}, "apps": apps.table()}, use_tz=True
-                    )
+                    # Tortoise remembers statements by connection name and table, for the whole process: another engine, or the
+                    # older models of a migration, must not share a name with what comes after.
+                    name = address.engine + ("_migrating" if migrating else "")
+                    connections = {name: _driver(address, migrating=migrating)}
+                    await context.init({"connections": connections, "apps": apps.table(name)}, use_tz=True)
                     await client(context).execute_query("SELECT 1")
         except Exception as error:  # noqa: BLE001  # any driver; every error becomes one line
             # `from None`: what a driver raises can hold the URL, and a traceback would show it.

@@ -17,7 +17,7 @@ from tortoise.transactions import in_transaction
 
 from llmlb_core.errors import DatabaseUnusable
 from llmlb_core.storage.address import DatabaseAddress
-from llmlb_core.storage.apps import CONNECTION, Apps
+from llmlb_core.storage.apps import Apps
 from llmlb_core.storage.connection import bound, client
 from llmlb_core.storage.faults import explain
 
@@ -131,7 +131,7 @@ async def upgrade(
     backup: Path | None = None
     with bound(context):
         try:
-            async with in_transaction(CONNECTION) as transaction:
+            async with in_transaction(context.default_connection) as transaction:
                 await _lock(transaction, address)
                 await transaction.execute_query(f"CREATE TABLE IF NOT EXISTS {_TABLE} ({_CREATE[address.engine]})")
                 state = await read_state(context, apps)
@@ -171,7 +171,7 @@ async def _check_references(transaction: Any, address: DatabaseAddress) -> None:
 
 
 def _executor(connection: Any, apps: Apps) -> MigrationExecutor:
-    executor = MigrationExecutor(connection, apps.table())
+    executor = MigrationExecutor(connection, apps.table(connection.connection_name))
     executor.recorder = _Recorder(connection)
     executor.loader.recorder = executor.recorder
     # What a plugin marks as not atomic would leave half a schema behind when it fails; here it is atomic all the same.
