@@ -1,0 +1,295 @@
+"""A yard to try routers and admission policies in: the real stage ``acquire``, fake endpoints, and a clock that only tests move.
+
+```python
+yard = Yard([FakeEndpoint("e1")], policy=MyPolicy())
+first, second = yard.arrive("A"), yard.arrive("B")
+first.release()
+assert second.lease is not None
+```
+
+.. versionadded:: 0.1
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, cast
+
+from attrs import define, field
+
+from llmlb_core import (
+    AdmissionPolicy,
+    Admit,
+    Call,
+    Candidate,
+    Choice,
+    Endpoint,
+    Head,
+    Load,
+    Outcome,
+    Principal,
+    Reject,
+    Result,
+    Router,
+    Target,
+    Wait,
+    new_id,
+)
+from llmlb_core.settings.sections import AdmissionSettings
+from llmlb_core.stages.acquire import Acquire, Lease, Waiting
+
+SETTLE_TURNS = 6
+
+
+@define(eq=False)
+class Alarm:
+    """A timer of a ``VirtualClock``."""
+
+    is_cancelled: bool = False
+
+    def cancel(self) -> None:
+        """Forget it."""
+        self.is_cancelled = True
+
+
+@define
+class VirtualClock:
+    """Time that passes when a test says so."""
+
+    now: float = 1000.0
+    _alarms: list[tuple[float, int, Alarm, Callable[[], None]]] = field(factory=list)
+    _numbers: itertools.count[int] = field(factory=itertools.count)
+
+    def __call__(self) -> float:
+        """The time, as ``time.monotonic()`` would say it."""
+        return self.now
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Alarm:
+        """Call *callback* when ``advance`` passes that time."""
+        alarm = Alarm()
+        heapq.heappush(self._alarms, (self.now + delay_s, next(self._numbers), alarm, callback))
+        return alarm
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; alarms ring in order."""
+        until = self.now + seconds
+        while self._alarms and self._alarms[0][0] <= until:
+            self.now, _, alarm, callback = heapq.heappop(self._alarms)
+            if not alarm.is_cancelled:
+                callback()
+        self.now = until
+
+
+class FakeEndpoint(Endpoint):
+    """An endpoint that is only counted; it refuses to be counted wrongly."""
+
+    kind = "fake"
+
+    def __init__(self, endpoint_id: str, limit: int = 1) -> None:
+        """Have *limit* slots."""
+        self.id = self.name = endpoint_id
+        self.limit = limit
+        self.reason: str | None = None
+        self.served_count = 0
+        self._in_flight = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that hold a lease here."""
+        return self._in_flight
+
+    @in_flight.setter
+    def in_flight(self, value: int) -> None:
+        assert value >= 0, f"{self.id}: more leases were given back than given"
+        if value > self._in_flight:
+            assert value <= self.limit, f"{self.id}: {value} leases, {self.limit} slots"
+            assert self.reason is None, f"{self.id}: a lease of an endpoint that is not routable"
+            self.served_count += 1
+        self._in_flight = value
+
+    @property
+    def max_in_flight(self) -> int:
+        """How many may."""
+        return self.limit
+
+    @property
+    def unroutable_reason(self) -> str | None:
+        """What a test says."""
+        return self.reason
+
+    def open(self, call: Call, model: str) -> AsyncIterator[Result]:
+        """Nothing is served here."""
+        raise NotImplementedError
+
+
+class FirstFree(Router):
+    """Chooses the first candidate."""
+
+    name = "first_free"
+
+    def choose(self, call: Call, candidates: Sequence[Candidate]) -> Choice | None:
+        """Return the first."""
+        del call
+        return Choice(candidates[0], "first")
+
+
+class InOrder(AdmissionPolicy):
+    """Serves calls as they came."""
+
+    name = "in_order"
+
+    def decide(self, call: Call, load: Load) -> Admit | Wait | Reject:
+        """Let equal keys wait in order of arrival."""
+        del call
+        return Admit() if load.free_count and not load.has_waiters else Wait(0.0)
+
+
+def make_call(principal: str = "A", *, model: str = "m", deadline_at: float = 1e9, weight: float = 1.0, name: str = "") -> Call:
+    """Return a call as the stage ``acquire`` sees it."""
+    head = Head("POST", "/v1/chat/completions", "", {}, "127.0.0.1", 0.0)
+    nothing = cast("Any", None)  # route and dialect are not looked at while a call is placed
+    return Call(
+        id=new_id(),
+        head=head,
+        route=nothing,
+        dialect=nothing,
+        body=b"",
+        model=model,
+        stream=False,
+        principal=Principal(principal, name, weight=weight),
+        deadline_at=deadline_at,
+    )
+
+
+@define(eq=False)
+class Arrival:
+    """A call that came to the yard.
+
+    Attributes:
+        number: In order of arrival.
+        ids: The endpoints that would do.
+        waiting: What it was told when it began to wait.
+    """
+
+    yard: Yard
+    number: int
+    principal: str
+    ids: frozenset[str]
+    waiting: list[Waiting] = field(factory=list)
+    task: asyncio.Task[Lease] = field(init=False)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it has neither a lease nor an error."""
+        return not self.task.done()
+
+    @property
+    def error(self) -> BaseException | None:
+        """What it failed with."""
+        return self.task.exception() if self.task.done() and not self.task.cancelled() else None
+
+    @property
+    def lease(self) -> Lease | None:
+        """Its lease, given back or not."""
+        return self.task.result() if self.task.done() and not self.task.cancelled() and self.error is None else None
+
+    @property
+    def is_served(self) -> bool:
+        """Whether it holds a lease now."""
+        return self.lease is not None and not self.lease.is_released
+
+    def release(self, outcome: Outcome = Outcome.COMPLETED) -> None:
+        """Give the lease back and let everybody move on."""
+        assert self.lease is not None
+        self.lease.release(outcome)
+        self.yard.settle()
+
+    def cancel(self) -> None:
+        """The client leaves."""
+        self.task.cancel()
+        self.yard.settle()
+
+
+class Yard:
+    """The stage ``acquire`` under a virtual clock. Close it."""
+
+    def __init__(
+        self,
+        endpoints: Sequence[FakeEndpoint],
+        router: Router | None = None,
+        policy: AdmissionPolicy | None = None,
+        settings: AdmissionSettings | None = None,
+    ) -> None:
+        """Open with nobody in it."""
+        self.clock = VirtualClock()
+        self.endpoints = {endpoint.id: endpoint for endpoint in endpoints}
+        chooser = router or FirstFree()
+        self.acquire = Acquire(
+            lambda _call, _target: chooser,
+            policy or InOrder(),
+            settings or AdmissionSettings(),
+            clock=self.clock,
+            call_later=self.clock.call_later,
+        )
+        self.arrivals: list[Arrival] = []
+        self._runner = asyncio.Runner()
+
+    def arrive(
+        self, principal: str = "A", ids: Sequence[str] = (), *, model: str = "m", deadline_s: float = 1e6, weight: float = 1.0
+    ) -> Arrival:
+        """Let a call come: it has a lease, an error, or waits, when this returns.
+
+        Args:
+            principal: Who calls.
+            ids: Endpoints that would do; all by default.
+            model: What is called.
+            deadline_s: Of the whole call.
+            weight: Of the principal.
+        """
+        chosen = tuple(self.endpoints[endpoint_id] for endpoint_id in ids) or tuple(self.endpoints.values())
+        arrival = Arrival(self, len(self.arrivals), principal, frozenset(endpoint.id for endpoint in chosen))
+        call = make_call(principal, model=model, deadline_at=self.clock() + deadline_s, weight=weight)
+
+        async def ask() -> Lease:
+            return await self.acquire(call, [Target(model, chosen)], on_wait=arrival.waiting.append)
+
+        async def start() -> None:
+            arrival.task = asyncio.create_task(ask())
+
+        self._runner.run(start())
+        self.arrivals.append(arrival)
+        self.settle()
+        return arrival
+
+    def settle(self) -> None:
+        """Let every task that can go on do so."""
+
+        async def turn() -> None:
+            for _ in range(SETTLE_TURNS):
+                await asyncio.sleep(0)
+
+        self._runner.run(turn())
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock.advance(seconds)
+        self.settle()
+
+    def waiting(self) -> list[Arrival]:
+        """Who waits, in order of arrival."""
+        return [arrival for arrival in self.arrivals if arrival.is_waiting]
+
+    def served(self) -> list[Arrival]:
+        """Who holds a lease, in order of arrival."""
+        return [arrival for arrival in self.arrivals if arrival.is_served]
+
+    def close(self) -> None:
+        """Send everybody away."""
+        for arrival in self.waiting():
+            arrival.cancel()
+        for arrival in self.served():
+            arrival.release()
+        self._runner.close()
