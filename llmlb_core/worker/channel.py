@@ -10,7 +10,7 @@ import asyncio
 import os
 import socket
 from abc import ABC, abstractmethod
-from typing import Protocol
+from typing import Protocol, cast
 
 from llmlb_core.worker.frames import Frame, FrameInvalid, FrameReader, Kind, pack
 
@@ -79,8 +79,8 @@ class SocketChannel(asyncio.Protocol, Channel):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are none of asyncio's classes, but have the same methods.
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Deliver what became whole."""
