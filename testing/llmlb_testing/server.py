@@ -12,8 +12,9 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 from attrs import define, field
 
@@ -120,8 +121,11 @@ class LiveServer:
         self.process.wait(STOP_TIMEOUT_S)
 
 
-def _drain(stream: Iterator[str] | None, sink: object) -> None:
+def _drain(stream: IO[str] | None, sink: object) -> None:
     assert stream is not None
-    with contextlib.suppress(ValueError):
+    with (
+        stream,
+        contextlib.suppress(ValueError),
+    ):  # closed at its end: a pipe left open is a ResourceWarning in whichever test comes next
         for line in stream:
             sink(line)  # type: ignore[operator]  # put or append
