@@ -73,6 +73,7 @@ class Child:
             case Kind.PING:
                 self._send(Kind.PING)
             case Kind.OPEN:
+                self._send(Kind.OPEN, frame.number)
                 call = self._calls[frame.number] = RunningCall()
                 call.task = self._keep(self._run(frame.number, call, frame.payload))
             case Kind.CANCEL if call is not None:

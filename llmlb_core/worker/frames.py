@@ -9,7 +9,7 @@ kind     direction         payload
 hello    worker → server   ``Hello``, at once after the start
 load     server → worker   ``Load``
 ready    worker → server   ``Ready``
-open     server → worker   a canonical request (``codec``)
+open     both              a canonical request (``codec``); a worker returns it empty: the call has begun
 delta    worker → server   ``Delta``
 vectors  worker → server   ``Vectors``
 end      worker → server   nothing: the call is over and nothing of it runs any more

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 
 from llmlb_core.contracts.endpoint import Endpoint, Result
 from llmlb_core.domain.calls import Call
-from llmlb_core.errors import InternalError
+from llmlb_core.errors import EngineFailed, InternalError
 from llmlb_core.worker.lifecycle import Lifecycle, Surroundings
 from llmlb_core.worker.limits import resident_bytes
 from llmlb_core.worker.loading import Spec
@@ -53,22 +53,28 @@ class Instance(Lifecycle, Endpoint):
         del model
         if call.request is None:
             raise InternalError(f"Call {call.id} reached model {self.name!r} without a canonical request.")
-        await self.ensure_ready(min(self._around.settings.warmup_wait_s, call.deadline_at - time.monotonic()))
-        # No await since ready was seen: the process that gets the call is the one that was looked at.
-        process = self._process
-        assert process is not None
-        stream = process.open(call.request)
-        self.last_used_at = time.monotonic()
-        try:
-            while (result := await stream.next()) is not None:
-                yield result
-            self._backoff.healthy()
-        finally:
+        for is_last_try in (False, True):
+            await self.ensure_ready(min(self._around.settings.warmup_wait_s, call.deadline_at - time.monotonic()))
+            # No await since ready was seen: the process that gets the call is the one that was looked at.
+            assert self._process is not None
+            process, stream = self._process, self._process.open(call.request)
+            self.last_used_at = time.monotonic()
             try:
-                await process.close(stream)
+                while (result := await stream.next()) is not None:
+                    yield result
+                self._backoff.healthy()
+            except EngineFailed:
+                # It died before it took the call: nothing of it ever ran, so another worker may.
+                if stream.has_begun or is_last_try:
+                    raise
+            else:
+                return
             finally:
-                self.last_used_at = time.monotonic()
-                self._announce()
+                try:
+                    await process.close(stream)
+                finally:
+                    self.last_used_at = time.monotonic()
+                    self._announce()
 
     def snapshot(self) -> InstanceSnapshot:
         """Return what it is now."""

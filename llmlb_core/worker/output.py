@@ -37,8 +37,10 @@ class Output(asyncio.Protocol):
         return "\n".join(lines[-TAIL_LINES:])
 
     def last_words(self) -> str:
-        """Return the last few lines as one, for an error message."""
+        """Return the last few lines as one, for an error message; of a native crash its name, not its trace."""
         lines = [line.strip() for line in self.tail().splitlines() if line.strip()]
+        fatal = next((i for i, line in enumerate(lines) if line.startswith("Fatal Python error")), len(lines))
+        lines = lines[: fatal + 1]
         return " | ".join(lines[-4:])[-400:]
 
     async def finished(self, timeout_s: float) -> None:

@@ -217,9 +217,9 @@ class WorkerProcess:
             self._channel.close()
         exit_ = Exit(code, self._reason(code), self._launched.output.tail(), self._is_for_cancel)
         streams, self._streams = self._streams, {}
+        self.ended.set_result(exit_)  # first, so that whoever reads an error finds the state that it left
         for stream in streams.values():
             stream.finish(self._parting(exit_))
-        self.ended.set_result(exit_)
 
     def _parting(self, exit_: Exit) -> CallError:
         """What the calls that ran in it are told."""
@@ -245,6 +245,8 @@ class WorkerProcess:
         self.heard_count += 1
         stream = self._streams.get(frame.number)
         match frame.kind:
+            case Kind.OPEN if stream is not None:
+                stream.has_begun = True
             case Kind.DELTA if stream is not None:
                 stream.feed(codec.decode_delta(frame.payload), len(frame.payload))
             case Kind.VECTORS if stream is not None:

@@ -20,6 +20,7 @@ class CallStream:
 
     Attributes:
         number: The call's number on the channel.
+        has_begun: Whether the worker took the call.
         ended: Set when the worker said that nothing of the call runs any more, or when the worker is gone.
     """
 
@@ -31,6 +32,7 @@ class CallStream:
             pay: Called with the number and how many bytes the reader took.
         """
         self.number = number
+        self.has_begun = False
         self.ended = asyncio.Event()
         self._pay = pay
         self._results: deque[tuple[Result, int]] = deque()

@@ -82,7 +82,9 @@ def test_results_cross_unchanged():
 
 def test_a_model_crosses_with_its_paths_and_options():
     """Paths are paths again, and options keep their TOML types."""
-    model = LocalModel("m", ModelFacts("gguf"), directory=Path("/models/m"), main="m.gguf", options={"a": [1, 2.5, "x", {"b": True}]})
+    model = LocalModel(
+        "m", ModelFacts("gguf"), directory=Path("/models/m"), main="m.gguf", options={"a": [1, 2.5, "x", {"b": True}]}
+    )
     load = Load(model, Placement(threads=3), Path("/data"))
 
     read = codec.decode(codec.encode(load), Load)
@@ -90,7 +92,9 @@ def test_a_model_crosses_with_its_paths_and_options():
     assert load == read
 
 
-@given(st.lists(st.tuples(st.sampled_from(Kind), st.integers(0, 2**32 - 1), st.binary(max_size=300)), max_size=8), st.integers(1, 64))
+@given(
+    st.lists(st.tuples(st.sampled_from(Kind), st.integers(0, 2**32 - 1), st.binary(max_size=300)), max_size=8), st.integers(1, 64)
+)
 def test_frames_are_found_again_however_the_stream_is_cut(sent, step):
     """Any cutting of the bytes gives the same frames."""
     stream = b"".join(pack(*frame) for frame in sent)
