@@ -14,7 +14,7 @@ Report = Callable[[int, int | None], None]
 
 
 class ModelStore(ABC):
-    """Finds and reads models under one scheme, such as ``pypi:`` or ``file:``.
+    """Finds and reads models under one scheme, such as ``file:``.
 
     Attributes:
         scheme: Without the colon.
