@@ -72,7 +72,7 @@ if TYPE_CHECKING:
         Placement as Placement,
         Unfit as Unfit,
     )
-    from llmlb_core.domain.principals import Credential as Credential, Principal as Principal
+    from llmlb_core.domain.principals import Credential as Credential, Principal as Principal, Scope as Scope
     from llmlb_core.domain.results import (
         Delta as Delta,
         TokenLogprob as TokenLogprob,
@@ -83,6 +83,9 @@ if TYPE_CHECKING:
     )
     from llmlb_core.hookspecs import hookimpl as hookimpl
     from llmlb_core.models.naming import model_id_of as model_id_of
+    from llmlb_core.security.secrets import new_token as new_token, read_private as read_private, write_private as write_private
+    from llmlb_core.settings.sections import setting as setting
+    from llmlb_core.telemetry.log import get_logger as get_logger
 
 _HOMES = {
     "contracts.admission": "Admit AdmissionPolicy Load Reject Wait Waiter",
@@ -101,10 +104,13 @@ _HOMES = {
     "domain.devices": "Device",
     "domain.endpoints": "Candidate Choice Outcome Target",
     "domain.models": "Capability Fit LocalModel Manifest ManifestFile ModelFacts Placement Unfit",
-    "domain.principals": "Credential Principal",
+    "domain.principals": "Credential Principal Scope",
     "domain.results": "Delta TokenLogprob ToolCallDelta TopLogprob Usage Vectors",
     "hookspecs": "hookimpl",
     "models.naming": "model_id_of",
+    "security.secrets": "new_token read_private write_private",
+    "settings.sections": "setting",
+    "telemetry.log": "get_logger",
 }
 _HOME_BY_NAME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -22,10 +22,9 @@ from llmlb_auth_apikey.keys import (
 )
 from llmlb_auth_apikey.refresh import Refresher
 from llmlb_auth_apikey.store import KeyStore, make_key
-from llmlb_core import Plugin
+from llmlb_core import Plugin, get_logger
 from llmlb_core.errors import InvalidJson, InvalidRequest, NoEndpoint, RouteNotFound
 from llmlb_core.storage.rows import database_faults, utc_now
-from llmlb_core.telemetry.log import get_logger
 
 _log = get_logger("auth_apikey")
 

@@ -122,7 +122,7 @@ def _run(cli: CliContext, work: Callable[[Desk], Coroutine[Any, Any, T]]) -> T:
     from llmlb_auth_apikey.desk import DeskError, open_desk
 
     async def at_desk() -> T:
-        async with open_desk(cli.settings) as desk:
+        async with open_desk(cli) as desk:
             return await work(desk)
 
     try:

@@ -21,13 +21,11 @@ from llmlb_auth_apikey.keys import (
     new_key,
 )
 from llmlb_auth_apikey.store import KeyStore, make_key
-from llmlb_core.domain.principals import Scope
+from llmlb_core import Scope, read_private, write_private
+from llmlb_core.cli.context import CliContext
 from llmlb_core.errors import LLMLBError
-from llmlb_core.security.data_dir import prepare_data_dir
-from llmlb_core.security.secrets import read_private, write_private
-from llmlb_core.settings.sections import Settings
+from llmlb_core.storage import open_storage
 from llmlb_core.storage.rows import current_database, database_faults, utc_now
-from llmlb_core.storage.setup import open_storage
 
 
 class DeskError(LLMLBError):
@@ -50,15 +48,14 @@ class Wish:
 
 
 @asynccontextmanager
-async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
+async def open_desk(cli: CliContext) -> AsyncIterator[Desk]:
     """Open the database as ``serve`` does, pending migrations included.
 
     Raises:
         StartError: The data directory or the database is unusable.
         DeskError: The database failed in the middle.
     """
-    prepare_data_dir(settings.data_dir)
-    async with open_storage(settings, [APP]) as storage:
+    async with open_storage(cli.settings, [APP]) as storage:
         for _, reason in storage.broken:
             raise DeskError(reason.message)
         try:

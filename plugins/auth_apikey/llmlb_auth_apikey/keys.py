@@ -10,9 +10,8 @@ from typing import get_args
 
 from attrs import field, frozen
 
-from llmlb_core.domain.principals import Scope
+from llmlb_core import Scope, new_token
 from llmlb_core.errors import InvalidRequest
-from llmlb_core.security.secrets import new_token
 
 PREFIX = "sk_"
 DEFAULT_EXPIRY_DAYS = 90

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from llmlb_core.settings.sections import setting
+from llmlb_core import setting
 
 
 @frozen

@@ -12,7 +12,7 @@ import attrs
 
 from llmlb_auth_apikey.keys import Key, known_scopes
 from llmlb_auth_apikey.rows import ApiKeyRow, RevisionRow
-from llmlb_core.domain.principals import Scope
+from llmlb_core import Scope
 from llmlb_core.storage.rows import Database, F, in_transaction
 
 _ALL: frozenset[Scope] = frozenset({"api", "endpoints", "admin"})
