@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -20,12 +21,11 @@ access = false
 
 [admission]
 queue_size = 2
-queue_timeout_s = 0.5
+queue_timeout_s = 1.5
 
 [server]
 max_body_bytes = 100000
 body_timeout_s = 0.3
-heartbeat_s = 0.1
 
 [models.echo]
 engine = "echo"
@@ -89,8 +89,6 @@ class Client:
         }
 
     async def post(self, path: str, body: object, headers: dict[str, str] | None = None) -> Answer:
-        import asyncio
-
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         messages = [{"type": "http.request", "body": data, "more_body": False}]
         answer = Answer()
@@ -111,16 +109,23 @@ class Client:
         await asyncio.wait_for(self.app(self.scope(path, headers=headers), receive, send), 30)
         return answer
 
+    async def waiting(self, count: int) -> None:
+        """Return when *count* calls wait in the queue."""
+        http = self.app.test_client()
+        async with asyncio.timeout(10):
+            while (await (await http.get("/v0/queue/stats")).get_json())["waiting_count"] != count:
+                pass
+
     async def chat(self, text: str = "hello there", **fields: object) -> Answer:
         return await self.post("/v1/chat/completions", {"model": "echo", "messages": [{"role": "user", "content": text}], **fields})
 
 
 @pytest.fixture
-async def client(tmp_path: Path):
-    """An app that is open for one test."""
+async def client(tmp_path: Path, request: pytest.FixtureRequest):
+    """An app that is open for one test; ``indirect`` parameters are lines for its ``[server]`` table."""
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
-    (data / "llmlb.toml").write_text(TOML)
+    (data / "llmlb.toml").write_text(TOML.replace("[server]", f"[server]\n{getattr(request, 'param', '')}"))
     app = create_app(load_settings(environ={"LLMLB_DATA_DIR": str(data)}))
     async with app.test_app():
         yield Client(app)

@@ -5,18 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 
+import pytest
+
 LONG = "one two three four five six seven eight nine ten " * 20
 
 
 def chat(**fields: object) -> dict:
     return {"model": "slow", "messages": [{"role": "user", "content": LONG}], "stream": True, **fields}
-
-
-async def until(condition) -> None:
-    """Wait until *condition* holds, at most 5 s; for state that no event announces."""
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 class Visit:
@@ -40,7 +35,8 @@ class Visit:
                 self.head = message
             else:
                 self.events.append(message["body"])
-                self.started.set()
+                if b"one" in message["body"]:
+                    self.started.set()
 
         self.task = asyncio.create_task(client.app(client.scope("/v1/chat/completions"), receive, send))
 
@@ -59,8 +55,10 @@ async def test_a_client_that_leaves_ends_its_call_within_a_second(client):
 
 async def test_a_full_queue_is_429_with_retry_after(client):
     """05098000-F5: one running, two waiting, the fourth is refused at once."""
-    visits = [Visit(client, chat()) for _ in range(3)]
+    visits = [Visit(client, chat())]
     await visits[0].started.wait()
+    visits += [Visit(client, chat()) for _ in range(2)]
+    await client.waiting(2)
 
     answer = await client.chat(model="slow")
 
@@ -83,20 +81,21 @@ async def test_a_wait_that_is_too_long_is_504(client):
     await visit.task
 
 
+@pytest.mark.parametrize("client", ["heartbeat_s = 0.1"], indirect=True)
 async def test_a_waiting_stream_is_kept_open_and_then_answered(client):
     """Comments first, then content, with the headers that say where it stood in the queue."""
-    visit = Visit(client, chat(max_tokens=12))
+    visit = Visit(client, chat(max_tokens=18))
     await visit.started.wait()
 
     answer = await client.chat("mine", model="slow", stream=True)
 
-    assert 200 == answer.status
+    assert (200, "[DONE]") == (answer.status, answer.events[-1])
     assert answer.body.startswith(b": ")
-    assert "[DONE]" == answer.events[-1]
     assert "1" == answer.headers["x-queue-position"]
     await visit.task
 
 
+@pytest.mark.parametrize("client", ["heartbeat_s = 0.1"], indirect=True)
 async def test_a_stream_whose_model_loads_is_kept_open(client):
     """Loading takes longer than the heartbeat: comments, then the answer."""
     answer = await client.chat("hello", model="late", stream=True)

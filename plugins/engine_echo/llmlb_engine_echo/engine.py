@@ -50,7 +50,7 @@ class EchoEngine(TextEngine, EmbeddingEngine):
         }
     )
     options_class = EchoOptions
-    max_concurrency = 64
+    max_concurrency = 1  # until it is loaded and knows its options
 
     @classmethod
     def fit(cls, facts: ModelFacts, devices: Sequence[Device]) -> Fit:
