@@ -26,12 +26,13 @@ from llmlb_core.errors import EngineFailed, ModelFilesInvalid, ModelTooLarge
 from llmlb_engine_llamacpp import plan as planning
 from llmlb_engine_llamacpp.body import completion_body
 from llmlb_engine_llamacpp.events import EventReader
-from llmlb_engine_llamacpp.format import GGUFFormat
+from llmlb_engine_llamacpp.format import GGUFFormat, other_parts
 from llmlb_engine_llamacpp.handover import Handover
 from llmlb_engine_llamacpp.header import Header, read_header
 from llmlb_engine_llamacpp.native import NativeServer, Props
 from llmlb_engine_llamacpp.options import LlamaCppOptions
 from llmlb_engine_llamacpp.plan import Plan
+from llmlb_engine_llamacpp.readahead import read_ahead
 from llmlb_engine_llamacpp.schemas import SchemaGate
 from llmlb_engine_llamacpp.vectors import Embedder
 from llmlb_engine_llamacpp.vocabulary import Vocabulary
@@ -79,6 +80,8 @@ class LlamaCppEngine(TextEngine, EmbeddingEngine):
         facts = GGUFFormat().read_facts(path)
         self._options = options if isinstance(options, LlamaCppOptions) else LlamaCppOptions()
         plan = planning.plan_load(model, facts, placement, self._options)
+        for part in (path, *other_parts(path, header)):
+            read_ahead(part)
         native = self._start(path, plan, facts, header)
         try:
             self._props = native.props()
@@ -89,7 +92,7 @@ class LlamaCppEngine(TextEngine, EmbeddingEngine):
         self._native = native
         self._schemas = SchemaGate(native, self._vocabulary.bos_id)
         limit = min(self._props.context_tokens, plan.ubatch_tokens)
-        self._embedder = Embedder(native, limit, plan.parallel_count, self._options.truncate_dimensions) if plan.embeds else None
+        self._embedder = Embedder(native, limit, self._options.truncate_dimensions) if plan.embeds else None
         self.max_concurrency = plan.parallel_count
 
     def unload(self) -> None:

@@ -29,7 +29,7 @@ class GGUFFormat(ModelFormat):
         head_dimension = header.number(f"{architecture}.attention.key_length")
         if head_dimension is None and embedding and heads:
             head_dimension = embedding // heads
-        parts = [read_header(part) for part in _other_parts(path, header)]
+        parts = [read_header(part) for part in other_parts(path, header)]
         return ModelFacts(
             format=self.name,
             architecture=architecture,
@@ -67,7 +67,7 @@ def capabilities(header: Header, architecture: str) -> tuple[Capability, ...]:
     return (Capability.TEXT_GENERATION,)
 
 
-def _other_parts(path: Path, header: Header) -> list[Path]:
+def other_parts(path: Path, header: Header) -> list[Path]:
     """List the further files of a model that was split.
 
     Raises:

@@ -12,6 +12,9 @@ from llmlb_engine_llamacpp.options import LlamaCppOptions
 from llmlb_engine_llamacpp.tables import COMPANION_ARCHITECTURES, EMBEDDING_ARCHITECTURES
 
 DEFAULT_PARALLEL = 4
+MAX_PARALLEL = 256
+"""More sequences llama.cpp refuses."""
+
 DEFAULT_CONTEXT_TOKENS = 4_096
 CPU_BATCH_TOKENS = 128
 """A step of prompt reading: as fast per token as a longer one on a CPU, and over sooner when a call is cancelled."""
@@ -56,7 +59,7 @@ def plan_load(model: LocalModel, facts: ModelFacts, placement: Placement, option
         longest = VECTOR_MODEL_EMBEDDING_TOKENS if vectors_only else TEXT_MODEL_EMBEDDING_TOKENS
         batch = ubatch = options.n_ubatch or options.n_batch or min(context, longest)
     return Plan(
-        parallel_count=placement.parallel_count or DEFAULT_PARALLEL,
+        parallel_count=min(placement.parallel_count or DEFAULT_PARALLEL, MAX_PARALLEL),
         context_tokens=context,
         batch_tokens=max(batch, ubatch),
         ubatch_tokens=ubatch,

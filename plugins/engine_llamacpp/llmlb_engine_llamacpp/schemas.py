@@ -114,8 +114,8 @@ def read_schema(text: str) -> dict[str, object]:
 def _or_refuse(ready: dict[str, object] | None) -> dict[str, object]:
     if ready is None:
         raise InvalidRequest(
-            "The JSON schema cannot be enforced by this model's engine (llama.cpp). Simplify it: known types, references within the "
-            "schema, patterns without look-around, integers within 64 bits, and something that can be fulfilled.",
+            "The JSON schema cannot be enforced by this model's engine (llama.cpp). Simplify it: known types, references within "
+            "the schema, patterns without look-around, integers within 64 bits, and something that can be fulfilled.",
             param="response_format",
             code="invalid_json_schema",
         )

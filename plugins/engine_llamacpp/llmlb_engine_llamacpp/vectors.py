@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import math
+import threading
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import msgspec
 from attrs import define
@@ -39,13 +41,11 @@ class Embedder:
 
     Attributes:
         longest: Tokens of the longest input it reads.
-        batch_count: Inputs handed over at a time; between two such a call can be cancelled.
-        can_truncate: Whether shorter vectors are meaningful with this model.
+            can_truncate: Whether shorter vectors are meaningful with this model.
     """
 
     native: NativeServer
     longest: int
-    batch_count: int
     can_truncate: bool
 
     def embed(self, inputs: Sequence[str | tuple[int, ...]], dimensions: int | None, cancel: Cancel) -> Vectors:
@@ -61,12 +61,14 @@ class Embedder:
         tokens = [self._tokens(index, text) for index, text in enumerate(inputs)]
         rows: list[bytes] = []
         used = 0
-        for start in range(0, len(tokens), self.batch_count):
+        for part in self._steps(tokens):
             if cancel.is_set:
                 break
-            batch, count = self._batch(tokens[start : start + self.batch_count])
-            rows += batch
-            used += count
+            done = _unless_cancelled(partial(self._batch, part), cancel)
+            if done is None:
+                break
+            rows += done[0]
+            used += done[1]
         if dimensions is not None:
             rows = [_cut(row, dimensions) for row in rows]
         dimension = len(rows[0]) // _ITEM_BYTES if rows else 0
@@ -79,6 +81,19 @@ class Embedder:
         if len(tokens) > self.longest:
             raise ContextLengthExceeded(prompt_tokens=len(tokens), context_tokens=self.longest)
         return tokens
+
+    def _steps(self, tokens: Sequence[list[int]]) -> Iterator[list[list[int]]]:
+        """Group inputs into steps of at most ``longest`` tokens: what a cancelled call leaves llama.cpp to finish."""
+        step: list[list[int]] = []
+        room = self.longest
+        for one in tokens:
+            if len(one) > room:
+                yield step
+                step, room = [], self.longest
+            step.append(one)
+            room -= len(one)
+        if step:
+            yield step
 
     def _batch(self, tokens: Sequence[Sequence[int]]) -> tuple[list[bytes], int]:
         """Return the vectors of *tokens* and how many tokens were read."""
@@ -104,6 +119,30 @@ class Embedder:
             )
 
 
+def _unless_cancelled(work: Callable[[], tuple[list[bytes], int]], cancel: Cancel) -> tuple[list[bytes], int] | None:
+    """Return what *work* returns, or None at once when cancelled: llama.cpp cannot be stopped within embeddings."""
+    is_over = threading.Event()
+    results: list[tuple[list[bytes], int]] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # noqa: BLE001  # raised again below, in the caller's thread
+            errors.append(error)
+        finally:
+            is_over.set()
+
+    cancel.on_set(is_over.set)
+    threading.Thread(target=run, name="llamacpp-embed", daemon=True).start()
+    is_over.wait()
+    if results:
+        return results[0]
+    if errors and not cancel.is_set:
+        raise errors[0]
+    return None
+
+
 def _cut(row: bytes, dimensions: int) -> bytes:
     """Return the first *dimensions* numbers of *row*, of unit length again."""
     numbers = array("f")
@@ -111,10 +150,5 @@ def _cut(row: bytes, dimensions: int) -> bytes:
     if dimensions > len(numbers):
         raise UnsupportedParameter(f"This model's vectors have {len(numbers)} dimensions, not {dimensions}.", param="dimensions")
     kept = numbers[:dimensions]
-    return float32_rows([list(_scaled(kept))])
-
-
-def _scaled(numbers: Iterable[float]) -> Iterator[float]:
-    values = list(numbers)
-    length = math.sqrt(math.fsum(value * value for value in values)) or 1.0
-    return (value / length for value in values)
+    length = math.hypot(*kept) or 1.0
+    return float32_rows([[number / length for number in kept]])
