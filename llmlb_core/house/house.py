@@ -78,7 +78,10 @@ class House:
         settings, registry = self.settings, self.host.registry
         prepare_data_dir(settings.data_dir)
         async with AsyncExitStack() as rooms:
-            await rooms.enter_async_context(open_storage(settings, registry.storage_apps))
+            storage = await rooms.enter_async_context(open_storage(settings, registry.storage_apps))
+            for name, reason in storage.broken:
+                self.host.record_failure(name, "lifespan", reason)
+            self.host.check_required()
             for _, lifespan in self.host.lifespans():
                 await rooms.enter_async_context(lifespan)
             supervisor = self._supervisor = Supervisor(settings.workers, settings.engines, settings.data_dir)

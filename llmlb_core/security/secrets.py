@@ -1,51 +1,23 @@
-"""Secrets on this machine: made, compared, and kept in files that only this user can read.
+"""Secrets on this machine: made, and kept in files that only this user can read.
 
-Plugins may use ``new_token``, ``same_secret``, ``write_private`` and ``read_private``.
+Plugins may use ``new_token``, ``write_private`` and ``read_private``.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hmac
 import os
 import secrets
 import stat
 import string
 from pathlib import Path
 
-from llmlb_core.errors import DataDirUnusable
-
 _ALPHABET = string.ascii_letters + string.digits
-_SECRET_FILE = "secret"  # noqa: S105  # a file name
 _IS_POSIX = os.name == "posix"
 
 
 def new_token(prefix: str, length: int = 32) -> str:
     """Return *prefix* and *length* random letters and digits: 5.95 bits each, 190 bits for 32."""
     return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(length))
-
-
-def same_secret(one: str, other: str) -> bool:
-    """Whether both are equal, in a time that does not tell where they differ."""
-    return hmac.compare_digest(one.encode(), other.encode())
-
-
-def installation_secret(data_dir: Path) -> str:
-    """Return this installation's secret from ``<data_dir>/secret``, made at the first call.
-
-    Raises:
-        DataDirUnusable: The file cannot be read or made, or is empty.
-    """
-    path = data_dir / _SECRET_FILE
-    try:
-        with contextlib.suppress(FileExistsError):
-            write_private(path, secrets.token_urlsafe(48) + "\n", replace=False)
-        value = read_private(path).strip()
-    except OSError as error:
-        raise DataDirUnusable(f"The secret file {path} cannot be read or made ({error.strerror}).") from error
-    if len(value) < 32:
-        raise DataDirUnusable(f"The secret file {path} has fewer than 32 characters. Put its backup in place, or delete it.")
-    return value
 
 
 def write_private(path: Path, text: str, *, replace: bool = True) -> None:

@@ -1,15 +1,13 @@
-"""Secrets on disk: private, whole, and made once."""
+"""Secrets on disk: private and whole."""
 
-import asyncio
 import os
 import stat
-import sys
 
 import pytest
 
 from llmlb_core.errors import DataDirUnusable
 from llmlb_core.security.data_dir import prepare_data_dir
-from llmlb_core.security.secrets import installation_secret, new_token, read_private, same_secret, write_private
+from llmlb_core.security.secrets import new_token, read_private, write_private
 
 
 def mode_of(path) -> int:
@@ -24,52 +22,14 @@ def test_tokens_have_their_form_and_differ():
     assert all(token.startswith("sk_") and len(token) == 35 and token[3:].isalnum() and token.isascii() for token in tokens)
 
 
-@pytest.mark.parametrize(("one", "other", "expected"), [("a", "a", True), ("a", "b", False), ("ä", "ä", True), ("a", "aa", False)])
-def test_secrets_are_compared(one, other, expected):
-    """Equality as for strings, those beyond ASCII included."""
-    assert expected == same_secret(one, other)
-
-
-def test_installation_secret_is_made_once_and_kept_private(tmp_path):
-    """The second call returns what the first made; the file has mode 600."""
-    first = installation_secret(tmp_path)
-
-    assert first == installation_secret(tmp_path)
-    assert len(first) >= 32
-    assert 0o600 == mode_of(tmp_path / "secret")
-    assert ["secret"] == [file.name for file in tmp_path.iterdir()]
-
-
 def test_readable_secret_is_made_private_again(tmp_path):
     """A file that others could read is closed to them when it is read."""
     file = tmp_path / "secret"
     file.write_text("x" * 40)
     file.chmod(0o644)
 
-    assert "x" * 40 == installation_secret(tmp_path)
+    assert "x" * 40 == read_private(file)
     assert 0o600 == mode_of(file)
-
-
-def test_short_secret_is_refused(tmp_path):
-    """An emptied file must not become a key of nothing."""
-    (tmp_path / "secret").write_text("")
-
-    with pytest.raises(DataDirUnusable, match="fewer than 32"):
-        installation_secret(tmp_path)
-
-
-async def test_processes_that_start_at_once_share_one_secret(tmp_path):
-    """Of eight processes one makes the secret, the others read it."""
-    code = "import sys, pathlib, llmlb_core.security.secrets as s; print(s.installation_secret(pathlib.Path(sys.argv[1])))"
-    processes = [
-        await asyncio.create_subprocess_exec(sys.executable, "-c", code, str(tmp_path), stdout=asyncio.subprocess.PIPE)
-        for _ in range(8)
-    ]
-
-    answers = await asyncio.gather(*(process.communicate() for process in processes))
-
-    assert 1 == len({out for out, _ in answers})
-    assert 32 < len(answers[0][0])
 
 
 def test_private_file_is_replaced_whole_and_leaves_no_draft(tmp_path):
