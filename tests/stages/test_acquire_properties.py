@@ -112,8 +112,8 @@ class Traffic(RuleBasedStateMachine):
         assert not [call for call in self.yard.waiting() if call.ids & free]
 
     @invariant()
-    def no_fault_is_counted(self):
-        assert {} == self.yard.acquire.fault_counts
+    def no_fault_is_counted_and_no_lease_dropped(self):
+        assert ({}, 0) == (self.yard.acquire.fault_counts, self.yard.acquire.dropped_count)
 
     def teardown(self):
         """Whoever waits is served in the end, and nothing is left behind."""

@@ -42,6 +42,9 @@ class Acquire:
 
     Everything between reading load and counting a lease happens in one step, without an await; so ``in_flight`` is never above
     ``max_in_flight``, and a free slot never stands beside somebody who waits for it.
+
+    Attributes:
+        dropped_count: Leases that somebody dropped instead of giving them back; each is a defect.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Acquire:
         self._lines = Lines()
         self._stats = AcquireStats(clock)
         self._lease_count = 0
+        self.dropped_count = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __call__(
@@ -147,6 +151,7 @@ class Acquire:
 
     def reclaim(self, endpoint: Endpoint, granted_at: float) -> None:
         """Take back the slot of a lease that was dropped; the garbage collector may run in any thread."""
+        self.dropped_count += 1
         _log.error("lease_dropped", endpoint=endpoint.name)
         if self._loop is None or self._loop.is_closed():
             self.give_back(endpoint, granted_at, Outcome.FAILED)

@@ -15,9 +15,8 @@ from llmlb_core.settings.sections import AdmissionSettings
 
 
 def make_yard(*endpoints, **admission):
-    return Yard(
-        endpoints or (FakeEndpoint("e1"),), LeastInFlight(), FairAdmission(), AdmissionSettings(queue_size=1000, **admission)
-    )
+    chosen = endpoints or (FakeEndpoint("e1"),)
+    return Yard(chosen, policy=FairAdmission(), settings=AdmissionSettings(queue_size=1000, **admission))
 
 
 def serve_all(yard):
