@@ -33,7 +33,7 @@ def plan_chat(engine: TextEngine, model: LocalModel, request: ChatRequest) -> Pl
     text_request = TextRequest(
         prompt=prompt.text,
         add_special=prompt.add_special,
-        sampling=evolve(request.sampling, max_tokens=room_after(engine, prompt_tokens, request.sampling)),
+        sampling=evolve(request.sampling, max_tokens=room_after(engine, prompt_tokens, request.sampling, param="messages")),
         top_logprobs=request.top_logprobs if request.logprobs else None,
         json_schema=schema,
     )

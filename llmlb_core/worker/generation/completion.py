@@ -20,7 +20,7 @@ def plan_completion(engine: TextEngine, request: CompletionRequest) -> Plan:
     sequences: list[Sequence] = []
     counts = [engine.count_tokens(prompt) if isinstance(prompt, str) else len(prompt) for prompt in request.prompts]
     for prompt_index, (prompt, prompt_tokens) in enumerate(zip(request.prompts, counts, strict=True)):
-        sampling = evolve(request.sampling, max_tokens=room_after(engine, prompt_tokens, request.sampling))
+        sampling = evolve(request.sampling, max_tokens=room_after(engine, prompt_tokens, request.sampling, param="prompt"))
         for answer_index in range(request.n):
             text_request = TextRequest(
                 prompt=prompt,

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator
 
 from llmlb_core.contracts.engine import Cancel, TextDelta, TextEngine, TextRequest
-from llmlb_core.worker.generation.threads import STOP_TIMEOUT_S, call_soon, did_not_stop, in_thread
+from llmlb_core.worker.generation.threads import STOP_TIMEOUT_S, call_soon, did_not_stop, in_thread, raisable
 
 CAPACITY = 64
 
@@ -69,8 +69,9 @@ class _ThreadStream(EngineStream):
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Condition()
         self._ready: deque[TextDelta] = deque()
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
         self._is_over = False
+        self._run_length = 0
         self._is_reader_waiting = False
         self._arrival = asyncio.Event()
         self._end = asyncio.Event()
@@ -78,18 +79,23 @@ class _ThreadStream(EngineStream):
         threading.Thread(target=self._run, args=(deltas,), name=f"engine-{engine.name}", daemon=True).start()
 
     async def get(self) -> TextDelta | None:
+        self._run_length += 1
+        if self._run_length > CAPACITY:
+            # An engine that is always ahead must not keep the loop from everybody else.
+            self._run_length = 0
+            await asyncio.sleep(0)
         while not self._cancel.is_set:
             with self._lock:
                 if self._ready:
-                    delta = self._ready.popleft()
                     self._lock.notify()
-                    return delta
+                    return self._ready.popleft()
                 if self._error is not None:
                     raise self._error
                 if self._is_over:
                     return None
                 self._arrival.clear()
                 self._is_reader_waiting = True
+            self._run_length = 0
             await self._arrival.wait()
         return None
 
@@ -103,14 +109,14 @@ class _ThreadStream(EngineStream):
                 if not self._put(delta):
                     break
         except BaseException as error:  # noqa: BLE001  # engine code; raised again in `get`
-            self._error = error
+            self._error = raisable(error, self._engine)
         finally:
             try:
                 close = getattr(deltas, "close", None)
                 if close is not None:
                     close()
             except BaseException as error:  # noqa: BLE001  # as above
-                self._error = self._error or error
+                self._error = self._error or raisable(error, self._engine)
             with self._lock:
                 self._is_over = True
             call_soon(self._loop, self._arrival.set)
@@ -142,7 +148,7 @@ class _TaskStream(EngineStream):
         super().__init__(engine, cancel)
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Queue[TextDelta | None] = asyncio.Queue(CAPACITY)
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
         self._cancelled = asyncio.Event()
         self._task = self._loop.create_task(self._run(deltas), name=f"engine-{engine.name}")
         cancel.on_set(lambda: call_soon(self._loop, self._stop))
@@ -167,10 +173,8 @@ class _TaskStream(EngineStream):
                 close = getattr(deltas, "aclose", None)
                 if close is not None:
                     await close()
-        except asyncio.CancelledError:
-            pass  # only `_stop` cancels this task, and nobody reads on after it
-        except BaseException as error:  # noqa: BLE001  # engine code; raised again in `get`
-            self._error = error
+        except BaseException as error:  # noqa: BLE001  # engine code; raised again in `get`, unless `_stop` interrupted it
+            self._error = raisable(error, self._engine)
         if not self._cancel.is_set:
             await self._ready.put(None)
 

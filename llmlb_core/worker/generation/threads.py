@@ -25,19 +25,19 @@ async def in_thread(work: Callable[[], T], engine: Engine, cancel: Cancel) -> T:
         EngineFailed: It did not end in time.
     """
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[tuple[T] | BaseException] = loop.create_future()
+    done: asyncio.Future[tuple[T] | Exception] = loop.create_future()
     stopping = event_of(cancel)
 
-    def settle(outcome: tuple[T] | BaseException) -> None:
+    def settle(outcome: tuple[T] | Exception) -> None:
         if not done.done():
             done.set_result(outcome)
 
     def run() -> None:
-        outcome: tuple[T] | BaseException
+        outcome: tuple[T] | Exception
         try:
             outcome = (work(),)
         except BaseException as error:  # noqa: BLE001  # engine code; whatever it raised is raised where it is awaited
-            outcome = error
+            outcome = raisable(error, engine)
         call_soon(loop, settle, outcome)
 
     threading.Thread(target=run, name=f"engine-{engine.name}", daemon=True).start()
@@ -54,9 +54,18 @@ async def in_thread(work: Callable[[], T], engine: Engine, cancel: Cancel) -> T:
         done.cancel()
         raise did_not_stop(engine)
     outcome = done.result()
-    if isinstance(outcome, BaseException):
+    if isinstance(outcome, Exception):
         raise outcome
     return outcome[0]
+
+
+def raisable(error: BaseException, engine: Engine) -> Exception:
+    """Return *error* as it may be raised in the loop: what would end the loop, or an iteration there, is the engine's failure."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration | StopAsyncIteration):
+        return error
+    failure = EngineFailed(f"The engine {engine.name!r} raised {type(error).__name__} ({error}) where it should have answered.")
+    failure.__cause__ = error
+    return failure
 
 
 def did_not_stop(engine: Engine) -> EngineFailed:
