@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from llmlb_core.worker.limits import PING_S
 from llmlb_core.worker.process import WorkerProcess
 
@@ -21,7 +23,7 @@ class HangWatch:
         self._unasked_s = 0.0
 
     def is_hung(self, process: WorkerProcess, elapsed_s: float) -> bool:
-        """Look at *process*, *elapsed_s* after the last look; asks it for a sign of life when one is due."""
+        """Look at *process*, *elapsed_s* after the last look; asks it for a sign of life when one is due. True once."""
         if process.heard_count == 0:
             return False  # its interpreter starts; the deadline of loading holds
         if process.heard_count != self._heard_count:
@@ -30,6 +32,7 @@ class HangWatch:
         else:
             self._silent_s += elapsed_s
         if self._silent_s >= self._timeout_s:
+            self._silent_s = -math.inf
             return True
         self._unasked_s += elapsed_s
         if self._unasked_s >= self._ping_s:

@@ -107,4 +107,5 @@ def describe_exit(code: int) -> str:
         name = signal.Signals(-code).name
     except ValueError:
         name = "unknown"
-    return f"was killed by signal {-code} ({name})"
+    hint = "; perhaps by the system, for lack of memory" if name == "SIGKILL" else ""
+    return f"was killed by signal {-code} ({name}{hint})"

@@ -178,8 +178,8 @@ class Lifecycle:
             self._ready = None
             if process is not None:
                 process.kill(f"Loading was given up ({type(error).__name__})")
-                self._last_exit = await process.ended
-                self._process = None
+                await asyncio.wait({process.ended})
+                self._last_exit, self._process = process.ended.result(), None
             around.residency.leave(self)
             raise
         self._loaded_at = time.time()
@@ -202,8 +202,9 @@ class Lifecycle:
             process = self._process
             if self.state in {State.READY, State.DRAINING} and process is not None:
                 if process.stream_count == 0:
-                    self._retire(process)
-                elif self.state is State.READY:
+                    await asyncio.shield(self._retire(process))
+                    return True
+                if self.state is State.READY:
                     self._set(State.DRAINING)
             remaining_s = end_at - time.monotonic()
             attempt = self._attempt if self.state is State.STARTING else None

@@ -16,7 +16,7 @@ from llmlb_core.errors import CallError, EngineFailed, LLMLBError, ShuttingDown
 from llmlb_core.worker import codec, faults
 from llmlb_core.worker.channel import Channel, SocketChannel, open_pair
 from llmlb_core.worker.environment import Command
-from llmlb_core.worker.frames import Fault, Frame, Hello, Kind, Load, Ready
+from llmlb_core.worker.frames import Fault, Frame, FrameInvalid, Hello, Kind, Load, Ready
 from llmlb_core.worker.launch import Launched, describe_exit, launch
 from llmlb_core.worker.limits import CANCEL_S, PROTOCOL, TERMINATE_S
 from llmlb_core.worker.stream import CallStream
@@ -269,6 +269,8 @@ class WorkerProcess:
     def on_closed(self, error: Exception | None) -> None:
         """The channel is gone; the process follows."""
         if error is not None and not self._verdict:
+            if isinstance(error, FrameInvalid):
+                self._verdict = f"Its worker sent what is no frame ({error}) and was ended"
             log.warning("worker channel broke: %s", error, extra={"event": "worker_channel_broken", "model": self._command.model})
         self._closed.set()
 

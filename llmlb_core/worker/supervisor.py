@@ -104,7 +104,10 @@ class Supervisor:
             self._keeper.cancel()
             await asyncio.wait({self._keeper})
             self._keeper = None
-        await asyncio.gather(*(instance.shut_down(grace_s) for instance in self._instances.values()))
+        ends = [instance.shut_down(grace_s) for instance in self._instances.values()]
+        for error in await asyncio.gather(*ends, return_exceptions=True):
+            if isinstance(error, Exception):
+                log.error("a worker could not be ended: %r", error, extra={"event": "worker_stop_failed"})
 
     async def _keep(self) -> None:
         tick_s = min(TICK_S, self._workers.hang_timeout_s / 4)
@@ -114,9 +117,12 @@ class Supervisor:
             now = time.monotonic()
             # Capped: time in which this loop did not run is nobody's silence.
             elapsed_s, before = min(now - before, 2 * tick_s), now
-            for instance in tuple(self._instances.values()):
-                instance.tick(elapsed_s)
-            await self._residency.trim()
+            try:
+                for instance in tuple(self._instances.values()):
+                    instance.tick(elapsed_s)
+                await self._residency.trim()
+            except Exception:  # a defect here must not end the watch over all workers
+                log.exception("looking after workers failed", extra={"event": "worker_keeper_failed"})
 
     def _changed(self, changed: Lifecycle) -> None:
         instance = self._instances.get(changed.name)

@@ -77,7 +77,8 @@ async def test_a_window_closes_when_nothing_is_paid_and_opens_with_credit():
 
 def test_an_exit_is_told_in_words():
     """Signals by name."""
-    assert "was killed by signal 9 (SIGKILL)" == describe_exit(-9)
+    assert "was killed by signal 11 (SIGSEGV)" == describe_exit(-11)
+    assert "lack of memory" in describe_exit(-9)
     assert "was killed by signal 250 (unknown)" == describe_exit(-250)
     assert "exited with code 3" == describe_exit(3)
 
