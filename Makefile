@@ -2,7 +2,6 @@
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
-DATA_DIR := $(or $(LLMLB_DATA_DIR),$(HOME)/.llmlb)
 LOCAL := -e . $(foreach plugin,$(sort $(wildcard plugins/*/pyproject.toml)),-e $(dir $(plugin))) -e meta/llmlb
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml meta/llmlb/pyproject.toml testing/pyproject.toml)
 
@@ -12,7 +11,7 @@ PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml meta/llmlb/pyproj
 run: .venv/run.stamp  ## set up, fetch the starter model, print an API key, serve
 	@$(BIN)/llmlb models add starter
 	@printf '\nThe address and a key for this data directory:\n\n  export LLMLB_URL=http://%s:%s\n  export LLMLB_API_KEY=%s\n\n' \
-		"$${LLMLB_HOST:-127.0.0.1}" "$${LLMLB_PORT:-32768}" "$$($(BIN)/llmlb keys ensure --name make-run --file '$(DATA_DIR)/first_key')"
+		"$${LLMLB_HOST:-127.0.0.1}" "$${LLMLB_PORT:-32768}" "$$($(BIN)/llmlb keys ensure)"
 	@exec $(BIN)/llmlb serve
 
 test: .venv/dev.stamp  ## run every test

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
+from datetime import UTC, datetime
 from typing import TextIO
 
 import orjson
@@ -38,13 +38,13 @@ class AccessLog:
         usage = record.usage
         self._pending.append(
             {
-                "ts": time.time(),
+                "ts": datetime.now(UTC),
                 "level": "info",
                 "component": "access",
                 "event": "call",
                 "id": record.id,
                 "principal": record.principal,
-                "operation": record.operation,
+                "path": record.path,
                 "model": record.model,
                 "endpoint": record.served_by,
                 "stream": record.stream,
@@ -69,7 +69,7 @@ class AccessLog:
         if not pending:
             return
         try:
-            self._stream.write("".join(orjson.dumps(line).decode() + "\n" for line in pending))
+            self._stream.write("".join(orjson.dumps(line, option=orjson.OPT_UTC_Z).decode() + "\n" for line in pending))
             self._stream.flush()
         except (OSError, ValueError):
             self.dropped_count += len(pending)

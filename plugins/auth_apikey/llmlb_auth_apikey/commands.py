@@ -96,14 +96,20 @@ def revoke(cli: CliContext, id_or_name: str) -> None:
 
 
 @keys.command()
-@click.option("--name", required=True, help="Name of the key, where one is made.")
-@click.option("--file", "path", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Where the key is kept.")
+@click.option("--name", default="first", show_default=True, help="Name of the key, where one is made.")
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where it is kept; absent = first_key in the data directory.",
+)
 @_wish_options
 @pass_cli
-def ensure(cli: CliContext, *, name: str, path: Path, **wished: Any) -> None:
+def ensure(cli: CliContext, *, name: str, path: Path | None, **wished: Any) -> None:
     """Print the key in FILE where it is still good, else make one and keep it there, readable by you only."""
     wish = _wish(name, **wished)
-    click.echo(_run(cli, lambda desk: desk.ensure(wish, path)))
+    file = path or cli.settings.data_dir / "first_key"
+    click.echo(_run(cli, lambda desk: desk.ensure(wish, file)))
 
 
 def _wish(name: str, *, scopes: tuple[str, ...], models: tuple[str, ...], expires_in_days: int | None, never_expires: bool) -> Wish:
