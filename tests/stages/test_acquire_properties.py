@@ -137,4 +137,4 @@ def is_same_line(one: Arrival, other: Arrival) -> bool:
 
 
 TestTraffic = Traffic.TestCase
-TestTraffic.settings = hypothesis_settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestTraffic.settings = hypothesis_settings(max_examples=150, stateful_step_count=40, deadline=None)
