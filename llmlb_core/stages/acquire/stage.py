@@ -13,17 +13,15 @@ from llmlb_core.contracts.endpoint import Endpoint
 from llmlb_core.contracts.router import Router
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Choice, Outcome, Target
-from llmlb_core.errors import CallError, QueueFull, QueueTimeout
+from llmlb_core.errors import CallError, QueueFull
 from llmlb_core.settings.sections import AdmissionSettings
 from llmlb_core.stages.acquire.asking import Asking
 from llmlb_core.stages.acquire.lease import Lease, Waiting
 from llmlb_core.stages.acquire.queue import Entry, Lines
+from llmlb_core.stages.acquire.refusals import busy_text, queue_full, queue_timeout
 from llmlb_core.stages.acquire.stats import AcquireStats, QueueStats
 from llmlb_core.stages.acquire.survey import Survey, free_candidates, survey
 from llmlb_core.telemetry.log import get_logger
-
-DEFAULT_RETRY_AFTER_S = 5
-"""What a refused call is told before the first lease was given back (05098000)."""
 
 LEAST_WEIGHT = 0.001
 _log = get_logger("acquire")
@@ -111,7 +109,8 @@ class Acquire:
         load = self._load(call, view, has_waiters=contested, must_wait=must_wait)
         verdict = self._asking.decide(call, load)
         if type(verdict) is Reject:
-            raise self._rejected("the admission policy refuses this call", view, verdict.retry_after_s)
+            self._stats.rejected()
+            raise queue_full("The admission policy refuses this call", verdict.retry_after_s)
         if not must_wait and type(verdict) is Admit:
             choice = self._asking.choose(call, view.target, view.free)
             if choice is not None:
@@ -273,13 +272,7 @@ class Acquire:
         self._asking.left(entry.waiter)
         self._stats.timed_out()
         waited_s = self._clock() - entry.since
-        entry.future.set_exception(
-            QueueTimeout(
-                f"No slot for {entry.target.model!r} became free within {waited_s:.0f} s ({self._lines.waiting_count} calls still "
-                "wait, over all models). Try again later, or raise [admission] queue_timeout_s.",
-                extras={"waited_secs": round(waited_s)},
-            )
-        )
+        entry.future.set_exception(queue_timeout(entry.target.model, waited_s, self._lines.waiting_count))
 
     def _estimate(self, view: Survey, position: int) -> float | None:
         """Mean service time × position, shared by all slots (05098000-F11)."""
@@ -287,14 +280,6 @@ class Acquire:
         return None if mean_s is None else mean_s * position / view.slot_count
 
     def _full(self, call: Call, view: Survey) -> QueueFull:
-        busy = f"all {len(view.ids)} endpoints of {call.model!r} are busy" if len(view.ids) > 1 else f"{call.model!r} is busy"
-        return self._rejected(f"{busy} and {self._lines.waiting_count} calls wait already, as many as may", view, None)
-
-    def _rejected(self, why: str, view: Survey, retry_after_s: float | None) -> QueueFull:
         self._stats.rejected()
-        if retry_after_s is None:
-            position = 1 + self._lines.ahead_count(view.ids, (math.inf, 0))
-            retry_after_s = self._estimate(view, position)
-        seconds = DEFAULT_RETRY_AFTER_S if retry_after_s is None else max(1, math.ceil(retry_after_s))
-        message = f"{why[0].upper()}{why[1:]}. Try again in {seconds} s."
-        return QueueFull(message, retry_after_s=seconds, extras={"retry_after": seconds})
+        position = 1 + self._lines.ahead_count(view.ids, (math.inf, 0))
+        return queue_full(busy_text(call.model, len(view.ids), self._lines.waiting_count), self._estimate(view, position))
