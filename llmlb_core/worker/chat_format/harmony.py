@@ -15,7 +15,7 @@ FINAL_CHANNEL = "<|channel|>final<|message|>"
 
 _MESSAGE = "<|message|>"
 _ENDS = ("<|end|>", "<|return|>", "<|call|>", "<|start|>")
-_BEGINNINGS = ("<|channel|>", "<|start|>", _MESSAGE)
+_BEGINNINGS = ("<|channel|>", "<|start|>", " to=", _MESSAGE)
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)")
 _RECIPIENT = re.compile(r"\bto=(?:functions\.)?([\w.-]+)")
 

@@ -80,6 +80,15 @@ def test_harmony_call_of_an_offered_function_is_a_call(read):
     assert ("Weather it is.", "") == (reading.reasoning, reading.text)
 
 
+def test_harmony_call_may_go_on_from_the_prompt(read):
+    """After `<|start|>assistant` in the prompt, a header can begin with its recipient."""
+    raw = ' to=functions.get_weather<|channel|>commentary json<|message|>{"city":"Paris"}<|call|>'
+
+    reading = read(lambda: [Harmony({"get_weather"})], [raw])
+
+    assert {0: ("get_weather", '{"city":"Paris"}')} == reading.calls
+
+
 def test_harmony_call_of_an_unknown_function_is_text(read):
     """Nothing is lost where the model calls what it was not offered."""
     reading = read(lambda: [Harmony()], [HARMONY])

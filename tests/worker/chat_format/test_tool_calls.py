@@ -66,7 +66,8 @@ def decoded(reading) -> list[tuple[str, dict]]:
         ),
         (
             (
-                '<|tool_calls_section_begin|><|tool_call_begin|>functions.get_weather:0<|tool_call_argument_begin|>{"city": "Paris"}'
+                "<|tool_calls_section_begin|><|tool_call_begin|>functions.get_weather:0"
+                '<|tool_call_argument_begin|>{"city": "Paris"}'
                 "<|tool_call_end|><|tool_calls_section_end|>"
             ),
             [PARIS],
