@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from llmlb_core.worker.chat_format.json_stream import ValueScanner
 from llmlb_core.worker.chat_format.tools import OfferedTool
@@ -16,7 +16,8 @@ _BARE_PREFIX = re.compile(r'\s*(?:\[\s*)?(?:\{\s*(?:"[^"\\]*)?)?')
 _MISTRAL_HEAD = re.compile(r"\s*(?P<name>[\w.-]+)\s*(?:\[CALL_ID\]\w+)?\s*(?:\[ARGS\])?\s*")
 _FUNCTION_BEGIN = "<function="
 _FUNCTION_END = "</function>"
-_PARAMETER = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
+_PARAMETER_BEGIN = "<parameter="
+_PARAMETER_END = "</parameter>"
 
 
 class CallReader(ABC):
@@ -97,8 +98,11 @@ class JsonReader(CallReader):
         return index
 
     def _may_be_bare(self) -> bool:
-        key = _BARE_FIRST_KEY.match(self._text, self._value_at)
-        return key[1] in CALL_KEYS if key else _BARE_PREFIX.fullmatch(self._text, self._value_at) is not None
+        limit = self._value_at + _MAX_HEAD_LENGTH
+        key = _BARE_FIRST_KEY.match(self._text, self._value_at, limit)
+        if key is not None:
+            return key[1] in CALL_KEYS
+        return len(self._text) < limit and _BARE_PREFIX.fullmatch(self._text, self._value_at) is not None
 
 
 class FunctionTagReader(CallReader):
@@ -132,8 +136,8 @@ class FunctionTagReader(CallReader):
         tool, body = self._tools[self._text[:closed].strip()], self._text[closed + 1 : end].strip()
         if body.startswith("{"):
             self.calls = read_calls(body, self._tools, name=tool.name)
-        elif not body or "<parameter=" in body:
-            arguments = {key: _typed(value, key, tool) for key, value in _PARAMETER.findall(body)}
+        elif not body or _PARAMETER_BEGIN in body:
+            arguments = {key: _typed(value, key, tool) for key, value in _parameters(body)}
             self.calls = (written(tool.name, arguments),)
 
 
@@ -185,6 +189,20 @@ class MistralReader(ChoosingReader):
 
     def _choose(self, start: str) -> tuple[CallReader, int] | None:
         return JsonReader(self._tools, None if start[0] in "[{" else _MISTRAL_HEAD), 0
+
+
+def _parameters(body: str) -> Iterator[tuple[str, str]]:
+    """Yield the keys and values of parameter tags; one line break at either end of a value belongs to its tag."""
+    # Not a regular expression: many opening tags without an end would take it quadratic time.
+    start = body.find(_PARAMETER_BEGIN)
+    while start >= 0:
+        key = body[start + len(_PARAMETER_BEGIN) : start + _MAX_HEAD_LENGTH].partition(">")[0]
+        value_at = start + len(_PARAMETER_BEGIN) + len(key) + 1
+        end = body.find(_PARAMETER_END, value_at)
+        if end < 0:
+            return
+        yield key.strip(), body[value_at:end].removeprefix("\n").removesuffix("\n")
+        start = body.find(_PARAMETER_BEGIN, end)
 
 
 def _typed(value: str, key: str, tool: OfferedTool) -> object:

@@ -13,6 +13,7 @@ from llmlb_core.worker.chat_format.tools import OfferedTool
 from llmlb_core.worker.chat_format.written_call import WrittenCall
 
 _MARKS = (*OPENINGS, *WRAPPERS)
+_MAX_SPACE = 64
 
 
 class ToolCalls(Parser):
@@ -99,10 +100,10 @@ class ToolCalls(Parser):
         if not found:
             keep = 0 if at_end else held_length(self._held, _MARKS)
             text = self._held[: len(self._held) - keep]
-            self._give_text(pieces, text if at_end else text.rstrip(), is_held=True)
+            self._give_text(pieces, text if at_end else _without_space(text), is_held=True)
             return False
         at, mark = min(found)
-        self._give_text(pieces, self._held[:at].rstrip(), is_held=True)
+        self._give_text(pieces, _without_space(self._held[:at]), is_held=True)
         length = self._held.find(mark) + len(mark)
         if mark in OPENINGS:
             self._open(OPENINGS[mark](self._tools), length)
@@ -135,3 +136,8 @@ class ToolCalls(Parser):
     def _swallow(self, pieces: list[Piece], length: int) -> None:
         pieces.append(Markup(self._held[:length]))
         self._held = self._held[length:]
+
+
+def _without_space(text: str) -> str:
+    """Return *text* without the white space it ends with, of which at most ``_MAX_SPACE`` characters are held back."""
+    return text[: max(len(text.rstrip()), len(text) - _MAX_SPACE)]
