@@ -18,8 +18,8 @@ from llmlb_core.settings.env import Environment, read_environment, section_class
 from llmlb_core.settings.locate import line_by_path
 from llmlb_core.settings.problems import Path as KeyPath
 from llmlb_core.settings.problems import Problems
-from llmlb_core.settings.sections import EngineSettings, ModelSettings, PluginsSettings, RoutingSettings, Settings
-from llmlb_core.settings.structure import INVALID, structure_class, unknown_key_text
+from llmlb_core.settings.sections import EndpointSettings, EngineSettings, ModelSettings, PluginsSettings, RoutingSettings, Settings
+from llmlb_core.settings.structure import INVALID, structure, structure_class, unknown_key_text
 
 DATA_DIR_VARIABLE = "LLMLB_DATA_DIR"
 FILE_VARIABLE = "LLMLB_CONFIG"
@@ -159,11 +159,13 @@ def _overlay(tables: dict[str, object], environment: Environment) -> dict[str, o
 
 def _structure_all(tables: dict[str, object], problems: Problems) -> dict[str, Any]:
     sections = section_classes()
-    known = (*sections, "models", "engines")
+    known = (*sections, "models", "engines", "endpoints")
     values: dict[str, Any] = {}
     for name, table in tables.items():
         if name in ("models", "engines"):
             values[name] = _structure_named(name, table, ModelSettings if name == "models" else EngineSettings, problems)
+        elif name == "endpoints":
+            values[name] = structure(table, tuple[EndpointSettings, ...], (name,), problems)
         elif name == "plugins":
             own, plugin_tables = _split_plugins(table)
             values[name] = structure_class(PluginsSettings, own, (name,), problems)

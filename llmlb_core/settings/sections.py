@@ -185,6 +185,38 @@ class EngineSettings:
 
 
 @frozen
+class SecretReference:
+    """Where a secret is found; a secret itself never stands in the file."""
+
+    env: str | None = setting(None, "Environment variable that holds it.")
+    file: Path | None = setting(None, "File that holds it, alone.")
+
+
+@frozen
+class TimeoutSettings:
+    """``[endpoints.timeouts]``: how long one endpoint may take."""
+
+    connect_s: float = setting(5.0, "To connect.", minimum=0.01)
+    head_s: float = setting(30.0, "To begin the answer of a stream.", minimum=0.01)
+    idle_s: float = setting(20.0, "Between two pieces of a stream.", minimum=0.01)
+    plain_s: float = setting(600.0, "To answer a call that is no stream.", minimum=0.01)
+
+
+@frozen
+class EndpointSettings:
+    """``[[endpoints]]``: a server that speaks OpenAI's API."""
+
+    name: str = setting("", "What headers, logs and metrics call it; unique.")
+    url: str = setting("", "Its address, such as `http://10.0.0.5:8000`; with or without `/v1` at the end.")
+    models: tuple[str, ...] = setting((), "Names of the models it serves.")
+    capabilities: tuple[str, ...] = setting(("text_generation",), "What its models can do.")
+    max_in_flight: int = setting(8, "Calls it takes at a time.", minimum=1, maximum=100_000)
+    api_key: SecretReference | None = setting(None, "Its API key: `{ env = \"VARIABLE\" }` or `{ file = \"path\" }`.")
+    ca_file: Path | None = setting(None, "Certificates that sign its own, in PEM; absent = the system's.")
+    timeouts: TimeoutSettings = setting(TimeoutSettings(), "How long it may take.")
+
+
+@frozen
 class RoutingSettings:
     """``[routing]``: who gets a call."""
 
@@ -250,6 +282,7 @@ class Settings:
     models: dict[str, ModelSettings] = field(factory=dict)
     workers: WorkerSettings = WorkerSettings()
     engines: dict[str, EngineSettings] = field(factory=dict)
+    endpoints: tuple[EndpointSettings, ...] = ()
     routing: RoutingSettings = RoutingSettings()
     admission: AdmissionSettings = AdmissionSettings()
     log: LogSettings = LogSettings()
