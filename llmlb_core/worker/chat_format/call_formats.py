@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from llmlb_core.worker.chat_format.call_readers import CallReader, FunctionTagReader, JsonReader, MistralReader, TaggedReader
+from llmlb_core.worker.chat_format.call_readers import CallReader, FunctionTagReader, JsonReader, BracketReader, TaggedReader
 from llmlb_core.worker.chat_format.written_call import Tools
 
 
@@ -21,7 +21,7 @@ OPENINGS: Mapping[str, Callable[[Tools], CallReader]] = {
     "<function_call>": JsonReader,
     "<|python_tag|>": JsonReader,
     "<function=": FunctionTagReader,
-    "[TOOL_CALLS]": MistralReader,
+    "[TOOL_CALLS]": BracketReader,
     "<｜tool▁call▁begin｜>": _after(r"\s*(?:function<｜tool▁sep｜>)?(?P<name>[\w.-]+)\s*(?:<｜tool▁sep｜>)?\s*(?:```json\s*)?"),
     "<|tool_call_begin|>": _after(r"\s*(?:functions\.)?(?P<name>[\w.-]+?)(?::\d+)?\s*<\|tool_call_argument_begin\|>\s*"),
 }

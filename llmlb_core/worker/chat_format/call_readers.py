@@ -13,7 +13,7 @@ from llmlb_core.worker.chat_format.written_call import CALL_KEYS, Tools, Written
 _MAX_HEAD_LENGTH = 256
 _BARE_FIRST_KEY = re.compile(r'\s*(?:\[\s*)?\{\s*"([^"\\]*)"')
 _BARE_PREFIX = re.compile(r'\s*(?:\[\s*)?(?:\{\s*(?:"[^"\\]*)?)?')
-_MISTRAL_HEAD = re.compile(r"\s*(?P<name>[\w.-]+)\s*(?:\[CALL_ID\]\w+)?\s*(?:\[ARGS\])?\s*")
+_NAMED_HEAD = re.compile(r"\s*(?P<name>[\w.-]+)\s*(?:\[CALL_ID\]\w+)?\s*(?:\[ARGS\])?\s*")
 _FUNCTION_BEGIN = "<function="
 _FUNCTION_END = "</function>"
 _PARAMETER_BEGIN = "<parameter="
@@ -184,11 +184,11 @@ class TaggedReader(ChoosingReader):
         return None if _FUNCTION_BEGIN.startswith(start) else (JsonReader(self._tools), 0)
 
 
-class MistralReader(ChoosingReader):
+class BracketReader(ChoosingReader):
     """After ``[TOOL_CALLS]``: an array of calls, or ``name[ARGS]{…}``."""
 
     def _choose(self, start: str) -> tuple[CallReader, int] | None:
-        return JsonReader(self._tools, None if start[0] in "[{" else _MISTRAL_HEAD), 0
+        return JsonReader(self._tools, None if start[0] in "[{" else _NAMED_HEAD), 0
 
 
 def _parameters(body: str) -> Iterator[tuple[str, str]]:

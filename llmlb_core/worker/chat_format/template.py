@@ -1,4 +1,4 @@
-"""Chat templates: Jinja sources that models carry, rendered as Hugging Face renders them."""
+"""Chat templates: Jinja sources that models carry, rendered as their authors' tools render them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Template:
         """Return the prompt for an answer to *messages*.
 
         Args:
-            messages: As Hugging Face's ``apply_chat_template`` takes them.
+            messages: As ``apply_chat_template`` of ``transformers`` takes them.
             tools: Function descriptions, or None to offer none.
             variables: Further names, such as ``bos_token``.
 
