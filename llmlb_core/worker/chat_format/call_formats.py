@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from llmlb_core.worker.chat_format.call_readers import CallReader, FunctionTagReader, JsonReader, BracketReader, TaggedReader
+from llmlb_core.worker.chat_format.call_readers import BracketReader, CallReader, FunctionTagReader, JsonReader, TaggedReader
 from llmlb_core.worker.chat_format.written_call import Tools
 
 
