@@ -21,10 +21,13 @@
     │   ├── BodyTooLarge              413  body_too_large
     │   ├── Refused                   422  refused                 (a transform said no)
     │   ├── QueueFull                 429  queue_full
+    │   ├── RateLimited               429  rate_limit_exceeded     (a quota of the principal is used up)
     │   ├── InternalError             500  internal_error          (a defect, here or in a plugin)
     │   ├── NotSupportedHere          501  not_implemented
     │   ├── EndpointFailed            502  bad_gateway
-    │   │   └── EngineFailed          502  engine_failed           (load failed, crashed, raised)
+    │   │   ├── EngineFailed          502  engine_failed           (load failed, crashed, raised)
+    │   │   ├── EndpointBusy          429  endpoint_busy           (it said so itself)
+    │   │   └── EndpointTimeout       504  endpoint_timeout
     │   ├── NoEndpoint                503  no_capable_nodes
     │   ├── ModelLoading              503  model_loading
     │   ├── ShuttingDown              503  shutting_down
@@ -240,6 +243,14 @@ class QueueFull(CallError):
     code = "queue_full"
 
 
+class RateLimited(CallError):
+    """The principal has used up what it may use in this time; ``retry_after_s`` says when there is more."""
+
+    status = 429
+    type = "rate_limit_exceeded"
+    code = "rate_limit_exceeded"
+
+
 class InternalError(CallError):
     """A defect in llmlb or in a plugin; the log has the traceback."""
 
@@ -264,6 +275,22 @@ class EngineFailed(EndpointFailed):
     """A local engine could not load its model, crashed or raised."""
 
     code = "engine_failed"
+
+
+class EndpointBusy(EndpointFailed):
+    """What the call was sent to takes no more calls at the moment."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "endpoint_busy"
+
+
+class EndpointTimeout(EndpointFailed):
+    """What the call was sent to did not answer in time."""
+
+    status = 504
+    type = "timeout_error"
+    code = "endpoint_timeout"
 
 
 class NoEndpoint(CallError):
