@@ -41,7 +41,14 @@ if TYPE_CHECKING:
         TextRequest as TextRequest,
         float32_rows as float32_rows,
     )
+    from llmlb_core.contracts.metrics import (
+        HistogramSample as HistogramSample,
+        MetricFamily as MetricFamily,
+        MetricsView as MetricsView,
+        Sample as Sample,
+    )
     from llmlb_core.contracts.modelstore import ModelFormat as ModelFormat, ModelStore as ModelStore
+    from llmlb_core.contracts.observer import Feedback as Feedback, Observer as Observer
     from llmlb_core.contracts.plugin import ModelInfo as ModelInfo, ModelView as ModelView, Plugin as Plugin
     from llmlb_core.contracts.router import Router as Router
     from llmlb_core.contracts.routes import Routes as Routes
@@ -73,6 +80,7 @@ if TYPE_CHECKING:
         Unfit as Unfit,
     )
     from llmlb_core.domain.principals import Credential as Credential, Principal as Principal, Scope as Scope
+    from llmlb_core.domain.records import Attempt as Attempt, Record as Record
     from llmlb_core.domain.results import (
         Delta as Delta,
         TokenLogprob as TokenLogprob,
@@ -93,7 +101,9 @@ _HOMES = {
     "contracts.dialect": "Decoded Dialect Entry Renderer Route RoutingFields",
     "contracts.endpoint": "Endpoint Result",
     "contracts.engine": "Cancel EmbeddingEngine Engine Feature TextDelta TextEngine TextRequest float32_rows",
+    "contracts.metrics": "HistogramSample MetricFamily MetricsView Sample",
     "contracts.modelstore": "ModelFormat ModelStore",
+    "contracts.observer": "Feedback Observer",
     "contracts.plugin": "ModelInfo ModelView Plugin",
     "contracts.router": "Router",
     "contracts.routes": "Routes",
@@ -105,6 +115,7 @@ _HOMES = {
     "domain.endpoints": "Candidate Choice Outcome Target",
     "domain.models": "Capability Fit LocalModel Manifest ManifestFile ModelFacts Placement Unfit",
     "domain.principals": "Credential Principal Scope",
+    "domain.records": "Attempt Record",
     "domain.results": "Delta TokenLogprob ToolCallDelta TopLogprob Usage Vectors",
     "hookspecs": "hookimpl",
     "models.naming": "model_id_of",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llmlb_core.contracts.dialect import Dialect
     from llmlb_core.contracts.engine import Engine
     from llmlb_core.contracts.modelstore import ModelFormat, ModelStore
+    from llmlb_core.contracts.observer import Feedback, Observer
     from llmlb_core.contracts.plugin import Plugin
     from llmlb_core.contracts.router import Router
     from llmlb_core.contracts.routes import Routes
@@ -108,6 +109,18 @@ def llmlb_routes() -> Iterable[Routes]:  # type: ignore[empty-body]
     When: At start; the blueprints are imported when the web plane starts.
     Returns: ``Routes`` values; the core enforces their scope.
     Conflicts: Two of one ``prefix`` make both plugins conflicted.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def llmlb_observers() -> Iterable[Observer | Feedback]:  # type: ignore[empty-body]
+    """Contribute what is told of calls that are over.
+
+    When: At start; records come from the first call on until the server has drained, inside the plugin's lifespan.
+    Returns: ``Observer`` instances (told in batches, off the call's path) and ``Feedback`` instances (told at once).
+    Conflicts: Two of one kind and ``name`` make both plugins conflicted, unless ``[plugins.prefer]`` names one.
 
     .. versionadded:: 0.1
     """

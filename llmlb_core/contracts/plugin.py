@@ -8,6 +8,7 @@ from typing import Protocol
 
 from attrs import define, field, frozen
 
+from llmlb_core.contracts.metrics import MetricsView
 from llmlb_core.domain.models import Capability
 
 
@@ -57,6 +58,7 @@ class Plugin:
         settings: An instance of the class that ``llmlb_settings`` returned, or None.
         data_dir: The server's data directory.
         models: What this server serves; empty in a worker and in commands.
+        metrics: What this server measures; None in a worker and in commands.
         shared: The plugin's own: what its class leaves here, its blueprints find.
     """
 
@@ -64,4 +66,5 @@ class Plugin:
     data_dir: Path
     settings: object = None
     models: ModelView | None = field(default=None, repr=False)
+    metrics: MetricsView | None = field(default=None, repr=False)
     shared: dict[str, object] = field(factory=dict, repr=False)

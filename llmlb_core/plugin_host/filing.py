@@ -29,6 +29,8 @@ def file_contributions(registry: Registry, contributions: Iterable[tuple[str, It
         "authenticator": registry.authenticators,
         "authorizer": registry.authorizers,
         "dialect": registry.dialects,
+        "observer": registry.observers,
+        "feedback": registry.feedbacks,
         "command": registry.commands,
     }
     for shelf in (*shelves.values(), registry.owners):

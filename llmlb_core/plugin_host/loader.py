@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 import attrs
 from attrs import frozen
 
+from llmlb_core.contracts.metrics import MetricsView
 from llmlb_core.contracts.plugin import ModelView, Plugin
 from llmlb_core.errors import PluginBroken
 from llmlb_core.plugin_host.collect import collect
@@ -47,6 +48,7 @@ class _Loading:
 
     settings: Settings
     models: ModelView | None
+    metrics: MetricsView | None
     manager: pluggy.PluginManager
     hooks: Collection[str] | None
     version_of: Callable[[str], str | None]
@@ -56,6 +58,7 @@ def load_plugins(
     settings: Settings,
     models: ModelView | None = None,
     *,
+    metrics: MetricsView | None = None,
     enforce: bool = True,
     hooks: Collection[str] | None = None,
     found: Iterable[Found] | None = None,
@@ -65,6 +68,7 @@ def load_plugins(
     Args:
         settings: Which plugins, and their tables.
         models: What plugins see as ``plugin.models``.
+        metrics: What plugins see as ``plugin.metrics``.
         enforce: Insist on the required plugins and log those that are not active: a server does; commands, which may be there to
             mend them, do not.
         hooks: Call only these of the hooks that contribute objects; all by default. The command line asks for commands only, and
@@ -78,7 +82,7 @@ def load_plugins(
     records = [PluginRecord.of(each) for each in (discover() if found is None else found)]
     _leave_out(records, settings)
     settle_names((record for record in records if record.is_active), settings.plugins.prefer)
-    loading = _Loading(settings, models, new_manager(), hooks, cache(installed_version))
+    loading = _Loading(settings, models, metrics, new_manager(), hooks, cache(installed_version))
     for record in records:
         if record.is_active:
             _load(record, loading)
@@ -101,7 +105,7 @@ def _load(record: PluginRecord, loading: _Loading) -> None:
         guard.phase = "register"
         implemented = check_hooks(loading.manager, target)
         guard.phase = "settings"
-        record.plugin = _make_plugin(record.found.name, target, implemented, loading.settings, loading.models)
+        record.plugin = _make_plugin(record.found.name, target, implemented, loading)
         guard.phase = "register"
         record.target = cast("Callable[[Plugin], object]", target)(record.plugin) if inspect.isclass(target) else target
         record.hooks = register(loading.manager, record.found.name, record.target)
@@ -136,13 +140,14 @@ def _import(found: Found) -> object:
     return target
 
 
-def _make_plugin(name: str, target: object, implemented: dict[str, str], settings: Settings, models: ModelView | None) -> Plugin:
+def _make_plugin(name: str, target: object, implemented: dict[str, str], loading: _Loading) -> Plugin:
     """Return the plugin's view of the program, with its table of ``llmlb.toml`` structured.
 
     Raises:
         SettingsInvalid: The table does not fit the class.
         PluginBroken: There is a table but no class, or the class cannot stand for an absent table.
     """
+    settings = loading.settings
     table = settings.plugin_tables.get(name)
     structured: object = None
     cls = _settings_class(target, implemented.get("llmlb_settings"))
@@ -155,7 +160,7 @@ def _make_plugin(name: str, target: object, implemented: dict[str, str], setting
         raise PluginBroken(
             f"it takes no settings, but [plugins.{name}] has {keys}", mend=f"remove [plugins.{name}] from llmlb.toml"
         )
-    return Plugin(name=name, data_dir=settings.data_dir, settings=structured, models=models)
+    return Plugin(name, settings.data_dir, structured, models=loading.models, metrics=loading.metrics)
 
 
 def _settings_class(target: object, attribute: str | None) -> type | None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from llmlb_core.contracts.dialect import Dialect
     from llmlb_core.contracts.engine import Engine
     from llmlb_core.contracts.modelstore import ModelFormat, ModelStore
+    from llmlb_core.contracts.observer import Feedback, Observer
     from llmlb_core.contracts.router import Router
     from llmlb_core.contracts.routes import Routes
     from llmlb_core.contracts.storage import StorageApp
@@ -46,6 +47,8 @@ class Registry:
     authenticators: dict[str, Authenticator] = field(factory=dict)
     authorizers: dict[str, Authorizer] = field(factory=dict)
     dialects: dict[str, Dialect] = field(factory=dict)
+    observers: dict[str, Observer] = field(factory=dict)
+    feedbacks: dict[str, Feedback] = field(factory=dict)
     commands: dict[str, click.Command] = field(factory=dict)
     storage_apps: tuple[StorageApp, ...] = ()
     routes: tuple[tuple[str, Routes], ...] = ()

@@ -73,6 +73,7 @@ SLOTS: dict[str, tuple[Slot, ...]] = {
     "llmlb_auth": (Slot("authenticator", "auth", "Authenticator"), Slot("authorizer", "auth", "Authorizer")),
     "llmlb_storage": (Slot("storage", "storage", "StorageApp", "label"),),
     "llmlb_dialects": (Slot("dialect", "dialect", "Dialect"),),
+    "llmlb_observers": (Slot("observer", "observer", "Observer"), Slot("feedback", "observer", "Feedback")),
     "llmlb_routes": (Slot("routes", "routes", "Routes", "prefix"),),
 }
 """Every hook that returns objects; the others (settings, commands, lifespan) have rules of their own."""

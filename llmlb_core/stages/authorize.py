@@ -23,6 +23,7 @@ class Authorize:
     def __init__(self, authorizers: Sequence[Authorizer]) -> None:
         """Use *authorizers*."""
         self._authorizers = tuple(authorizers)
+        self._counting = tuple(each for each in authorizers if type(each).admit is not Authorizer.admit)
 
     def __call__(self, call: Call, targets: tuple[Target, ...]) -> tuple[Target, ...]:
         """Return the targets that nobody vetoes.
@@ -30,6 +31,7 @@ class Authorize:
         Raises:
             Forbidden: The principal may not use inference at all.
             ModelNotAllowed: Every target is vetoed; the message is the first veto.
+            RateLimited: A quota of the principal is used up.
         """
         require_scope(call.principal, "api")
         if not self._authorizers:
@@ -44,4 +46,6 @@ class Authorize:
                 reason = reason or veto
         if not allowed:
             raise ModelNotAllowed(reason or "This model may not be used with this key.", param="model")
+        for each in self._counting:
+            each.admit(call.principal, call)
         return tuple(allowed)

@@ -1,0 +1,127 @@
+"""What is measured of calls: one look-up a call, then numbers are raised in place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llmlb_core.contracts.metrics import HistogramSample, Labels, MetricFamily, Sample
+from llmlb_core.domain.records import Record
+from llmlb_core.telemetry.cells import LATENCY_BOUNDS_S, Counter, Histogram
+
+MAX_SERIES = 2000
+"""Different label sets of calls; what comes beyond them is counted under the model and endpoint ``other``."""
+
+OTHER = "other"
+# The client wrote these names and nobody here serves them: as labels they would be a stranger's to fill.
+_UNSERVED = frozenset({"model_not_found", "unknown_prefix"})
+_TOKEN_KINDS = ("prompt", "completion", "cached", "reasoning")
+_OPERATION_AND_MODEL = ("operation", "model")
+
+
+class _Model:
+    """The cells of one operation and model."""
+
+    __slots__ = ("duration", "first_token", "labels", "queue_wait", "tokens")
+
+    def __init__(self, labels: Labels, tokens: tuple[Counter, ...]) -> None:
+        self.labels = labels
+        self.duration = Histogram(labels=labels)
+        self.first_token = Histogram(labels=labels)
+        self.queue_wait = Histogram(labels=labels)
+        self.tokens = tokens
+
+
+class _Series:
+    """One label set of calls, with the cells that a call of it raises."""
+
+    __slots__ = ("calls", "model")
+
+    def __init__(self, labels: Labels, model: _Model) -> None:
+        self.calls = Counter(labels)
+        self.model = model
+
+
+class CallMetrics:
+    """Counts calls by operation, model, endpoint, status and ending, and how long they took."""
+
+    def __init__(self, max_series: int = MAX_SERIES) -> None:
+        """Keep at most *max_series* label sets, and a few more for ``other``."""
+        self._max_series = max_series
+        self._series: dict[tuple[str, str, str, int, str], _Series] = {}
+        self._models: dict[Labels, _Model] = {}
+        self._tokens: dict[str, tuple[Counter, ...]] = {}
+
+    def note(self, record: Record) -> None:
+        """Count a finished call; under half a microsecond."""
+        series = self._series.get((record.operation, record.model, record.served_by, record.status, record.ending))
+        if series is None:
+            series = self._find(record)
+        series.calls.value += 1
+        model = series.model
+        model.duration.observe(record.duration_s)
+        if record.served_by:
+            model.queue_wait.observe(record.queue_wait_s)
+            first_token_s = record.first_token_s
+            if first_token_s is not None:
+                model.first_token.observe(first_token_s)
+            usage = record.usage
+            if usage is not None:
+                prompt, completion, cached, reasoning = model.tokens
+                prompt.value += usage.prompt_tokens
+                completion.value += usage.completion_tokens
+                cached.value += usage.cached_tokens
+                reasoning.value += usage.reasoning_tokens
+
+    def collect(self) -> Sequence[MetricFamily]:
+        """Return what was counted so far."""
+        models = list(self._models.values())
+        return (
+            MetricFamily(
+                "calls",
+                "counter",
+                "Calls that ended.",
+                ("operation", "model", "endpoint", "status", "ending"),
+                samples=[series.calls.sample() for series in self._series.values()],
+            ),
+            _histogram("call_duration", "From the head of a call to its end.", [each.duration.sample() for each in models]),
+            _histogram(
+                "first_token", "From the head of a call to the first result.", [each.first_token.sample() for each in models]
+            ),
+            _histogram(
+                "queue_wait", "How long calls that got a lease had waited for it.", [each.queue_wait.sample() for each in models]
+            ),
+            MetricFamily(
+                "tokens", "counter", "Tokens, as engines and servers report them.", ("kind", "model"), samples=self._used()
+            ),
+        )
+
+    def _used(self) -> list[Sample]:
+        return [cell.sample() for cells in self._tokens.values() for cell in cells if cell.value]
+
+    def _find(self, record: Record) -> _Series:
+        """Return the series of *record* where its labels are new, or are not its own."""
+        model = "" if record.error_code in _UNSERVED else record.model
+        key = (record.operation, model, record.served_by, record.status, record.ending)
+        series = self._series.get(key)
+        if series is None and len(self._series) >= self._max_series:
+            key = (record.operation, OTHER, OTHER, record.status, record.ending)
+            series = self._series.get(key)
+        if series is None:
+            operation, model, endpoint, status, ending = key
+            labels = (operation, model, endpoint, str(status), ending)
+            series = self._series[key] = _Series(labels, self._model(operation, model))
+        return series
+
+    def _model(self, operation: str, name: str) -> _Model:
+        labels = (operation, name)
+        found = self._models.get(labels)
+        if found is None:
+            tokens = self._tokens.get(name)
+            if tokens is None:
+                tokens = self._tokens[name] = tuple(Counter((kind, name)) for kind in _TOKEN_KINDS)
+            found = self._models[labels] = _Model(labels, tokens)
+        return found
+
+
+def _histogram(name: str, help_: str, samples: list[HistogramSample]) -> MetricFamily:
+    return MetricFamily(name, "histogram", help_, _OPERATION_AND_MODEL, unit="seconds", histograms=samples, bounds=LATENCY_BOUNDS_S)

@@ -1,0 +1,119 @@
+"""Brings records to observers: bounded, in batches, off every call's path."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from attrs import define, field
+
+from llmlb_core.contracts.observer import Observer
+from llmlb_core.domain.records import Record
+
+FLUSH_S = 0.25
+BATCH = 500
+QUEUE_SIZE = 10_000
+"""Records that may wait for one observer; further ones are dropped and counted."""
+
+DEADLINE_S = 30.0
+CLOSE_S = 5.0
+
+Fault = Callable[[str, BaseException], None]
+
+
+@define(eq=False)
+class _Queue:
+    """One observer, and what it has not had yet."""
+
+    observer: Observer
+    records: deque[Record] = field(factory=deque)
+    dropped_count: int = 0
+    filled: asyncio.Event = field(factory=asyncio.Event)
+    is_closing: bool = False
+
+    def take(self, records: list[Record]) -> None:
+        room = QUEUE_SIZE - len(self.records)
+        if room < len(records):
+            self.dropped_count += len(records) - room
+            records = records[:room]
+        self.records.extend(records)
+        self.filled.set()
+
+
+class Delivery:
+    """Collects records and hands them to observers, a few times a second or when 500 are there."""
+
+    def __init__(self, observers: Mapping[str, Observer], fault: Callable[[str, BaseException], None]) -> None:
+        """Serve *observers*, by name; tell *fault* the name of one that raised, and what."""
+        self._queues = [_Queue(observer) for observer in observers.values()]
+        self._fault = fault
+        self._pending: list[Record] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_open = False
+
+    def put(self, record: Record) -> None:
+        """Take a record; never waits."""
+        pending = self._pending
+        pending.append(record)
+        if len(pending) >= BATCH:
+            self._share()
+        elif self._timer is None and self._is_open:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self._share)
+
+    def dropped(self) -> dict[tuple[str, ...], float]:
+        """Return how many records every observer has missed or lost, by name."""
+        return {(each.observer.name,): each.dropped_count + each.observer.dropped_count for each in self._queues}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Deliver inside the block; at its end deliver what is left, for at most five seconds."""
+        self._is_open = True
+        tasks = [asyncio.create_task(self._serve(each), name=f"observer {each.observer.name}") for each in self._queues]
+        try:
+            yield
+        finally:
+            self._is_open = False
+            self._share()
+            for each in self._queues:
+                each.is_closing = True
+                each.filled.set()
+            if tasks:
+                _, late = await asyncio.wait(tasks, timeout=CLOSE_S)
+                for task in late:
+                    task.cancel()
+                await asyncio.gather(*late, return_exceptions=True)
+
+    def _share(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        records, self._pending = self._pending, []
+        if records:
+            for each in self._queues:
+                each.take(records)
+
+    async def _serve(self, queue: _Queue) -> None:
+        while True:
+            while queue.records:
+                await self._hand_over(queue)
+            if queue.is_closing:
+                return
+            queue.filled.clear()
+            await queue.filled.wait()
+
+    async def _hand_over(self, queue: _Queue) -> None:
+        batch = [queue.records.popleft() for _ in range(min(BATCH, len(queue.records)))]
+        try:
+            wants = queue.observer.wants
+            wanted = [record for record in batch if wants(record)]
+            if wanted:
+                async with asyncio.timeout(DEADLINE_S):
+                    await queue.observer.observe(wanted)
+        except Exception as error:  # noqa: BLE001  # other people's code: its plugin's status says what it raised
+            queue.dropped_count += len(batch)
+            self._fault(queue.observer.name, error)
+        except asyncio.CancelledError:
+            queue.dropped_count += len(batch)
+            raise
