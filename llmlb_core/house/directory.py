@@ -63,8 +63,12 @@ class Directory:
         return self._view.list()
 
     def find(self, name: str) -> ModelInfo | None:
-        """One model, by id or alias."""
-        return self._view.find(name)
+        """One model, by id or alias; also one that was added since the last look."""
+        known = self._view.find(name)
+        if known is None:
+            self._refresh()
+            known = self._view.find(name)
+        return known
 
     def preloaded(self) -> Sequence[Instance]:
         """The instances that are to be loaded at start."""
