@@ -15,31 +15,17 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Sequence
 
 from attrs import define, field
 
-from llmlb_core import (
-    AdmissionPolicy,
-    Admit,
-    Call,
-    Candidate,
-    Choice,
-    Endpoint,
-    Head,
-    Load,
-    Outcome,
-    Principal,
-    Reject,
-    Result,
-    Router,
-    Target,
-    Wait,
-    new_id,
-)
+from llmlb_core import AdmissionPolicy, Admit, Call, Candidate, Choice, Load, Outcome, Reject, Router, Target, Wait
 from llmlb_core.settings.sections import AdmissionSettings
 from llmlb_core.stages.acquire import Acquire, Lease, Waiting
+from llmlb_testing.calls import make_call
+from llmlb_testing.endpoints import FakeEndpoint
+
+__all__ = ["Alarm", "Arrival", "FakeEndpoint", "FirstFree", "InOrder", "VirtualClock", "Yard", "make_call"]
 
 SETTLE_TURNS = 6
 
@@ -83,48 +69,6 @@ class VirtualClock:
         self.now = until
 
 
-class FakeEndpoint(Endpoint):
-    """An endpoint that is only counted; it refuses to be counted wrongly."""
-
-    kind = "fake"
-
-    def __init__(self, endpoint_id: str, limit: int = 1) -> None:
-        """Have *limit* slots."""
-        self.id = self.name = endpoint_id
-        self.limit = limit
-        self.reason: str | None = None
-        self.served_count = 0
-        self._in_flight = 0
-
-    @property
-    def in_flight(self) -> int:
-        """Calls that hold a lease here."""
-        return self._in_flight
-
-    @in_flight.setter
-    def in_flight(self, value: int) -> None:
-        assert value >= 0, f"{self.id}: more leases were given back than given"
-        if value > self._in_flight:
-            assert value <= self.limit, f"{self.id}: {value} leases, {self.limit} slots"
-            assert self.reason is None, f"{self.id}: a lease of an endpoint that is not routable"
-            self.served_count += 1
-        self._in_flight = value
-
-    @property
-    def max_in_flight(self) -> int:
-        """How many may."""
-        return self.limit
-
-    @property
-    def unroutable_reason(self) -> str | None:
-        """What a test says."""
-        return self.reason
-
-    def open(self, call: Call, model: str) -> AsyncIterator[Result]:
-        """Nothing is served here."""
-        raise NotImplementedError
-
-
 class FirstFree(Router):
     """Chooses the first candidate."""
 
@@ -145,23 +89,6 @@ class InOrder(AdmissionPolicy):
         """Let equal keys wait in order of arrival."""
         del call
         return Admit() if load.free_count and not load.has_waiters else Wait(0.0)
-
-
-def make_call(principal: str = "A", *, model: str = "m", deadline_at: float = 1e9, weight: float = 1.0, name: str = "") -> Call:
-    """Return a call as the stage ``acquire`` sees it."""
-    head = Head("POST", "/v1/chat/completions", "", {}, "127.0.0.1", 0.0)
-    nothing = cast("Any", None)  # route and dialect are not looked at while a call is placed
-    return Call(
-        id=new_id(),
-        head=head,
-        route=nothing,
-        dialect=nothing,
-        body=b"",
-        model=model,
-        stream=False,
-        principal=Principal(principal, name, weight=weight),
-        deadline_at=deadline_at,
-    )
 
 
 @define(eq=False)
