@@ -10,7 +10,7 @@ from typing import Any
 from attrs import NOTHING, Attribute, Factory, fields, resolve_types
 
 from llmlb_core.settings.env import section_classes
-from llmlb_core.settings.sections import EngineSettings, ModelSettings
+from llmlb_core.settings.sections import EngineSettings, ModelSettings, TlsSettings
 from llmlb_core.settings.structure import expected_text
 
 PAGE = Path(__file__).resolve().parents[1] / "reference" / "settings.md"
@@ -58,6 +58,8 @@ def page() -> str:
     classes: dict[str, type] = {}
     for name, cls in section_classes().items():
         classes[name] = cls
+        if name == "server":
+            classes["server.tls"] = TlsSettings
         if name == "storage":
             classes['models."<id>"'] = ModelSettings
         if name == "workers":

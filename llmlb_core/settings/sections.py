@@ -91,6 +91,14 @@ def _number(value: float) -> str:
 
 
 @frozen
+class TlsSettings:
+    """``[server.tls]``: HTTPS instead of HTTP. Relative paths start at the folder of the settings file."""
+
+    certificate: Path | None = setting(None, "Certificate in PEM, followed by those that lead to its authority.")
+    key: Path | None = setting(None, "Private key of the certificate in PEM, without a passphrase.")
+
+
+@frozen
 class ServerSettings:
     """``[server]``: where to listen and how large a request may be."""
 
@@ -101,6 +109,7 @@ class ServerSettings:
     call_timeout_s: float = setting(600.0, "Deadline of a whole call.", minimum=1)
     drain_timeout_s: float = setting(30.0, "How long running calls may go on after a stop was asked for.", minimum=0)
     heartbeat_s: float = setting(10.0, "A waiting stream is kept open by a comment this often; 0 = never.", minimum=0)
+    tls: TlsSettings | None = setting(None, "`certificate` and `key` of HTTPS; absent = HTTP.")
 
 
 @frozen
@@ -211,7 +220,7 @@ class EndpointSettings:
     models: tuple[str, ...] = setting((), "Names of the models it serves.")
     capabilities: tuple[str, ...] = setting(("text_generation",), "What its models can do.")
     max_in_flight: int = setting(8, "Calls it takes at a time.", minimum=1, maximum=100_000)
-    api_key: SecretReference | None = setting(None, "Its API key: `{ env = \"VARIABLE\" }` or `{ file = \"path\" }`.")
+    api_key: SecretReference | None = setting(None, 'Its API key: `{ env = "VARIABLE" }` or `{ file = "path" }`.')
     ca_file: Path | None = setting(None, "Certificates that sign its own, in PEM; absent = the system's.")
     timeouts: TimeoutSettings = setting(TimeoutSettings(), "How long it may take.")
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from llmlb_core.errors import SettingsInvalid
+from llmlb_core.upstream.tls import client_context
 
 
 @frozen
@@ -46,6 +47,6 @@ def parse_url(url: str, ca_file: Path | None = None) -> Address:
         raise SettingsInvalid('an endpoint URL holds a user name or password; set api_key = { env = "…" } instead')
     if any(character <= " " or character == "\x7f" for character in url):
         raise SettingsInvalid(problem)
-    tls = ssl.create_default_context(cafile=str(ca_file) if ca_file else None) if parts.scheme == "https" else None
+    tls = client_context(ca_file) if parts.scheme == "https" else None
     path = parts.path.rstrip("/").removesuffix("/v1")
     return Address(parts.hostname, port or (443 if tls else 80), parts.netloc, path, tls)
