@@ -1,0 +1,38 @@
+"""Contract kits: test classes that hold a plugin to the contracts of ``llmlb_core``.
+
+Subclass one under a name that begins with ``Test`` and give it the fixture it asks for::
+
+    class TestShout(TextEngineContract):
+        @pytest.fixture
+        def engine(self):
+            with loaded(Shout) as engine:
+                yield engine
+
+Each test of a kit says its rule, and why, in its docstring.
+"""
+
+from __future__ import annotations
+
+from llmlb_testing.contracts.admission import AdmissionPolicyContract
+from llmlb_testing.contracts.authenticator import AuthenticatorContract
+from llmlb_testing.contracts.authorizer import AuthorizerContract
+from llmlb_testing.contracts.dialect import DialectContract
+from llmlb_testing.contracts.embedding_engine import EmbeddingEngineContract
+from llmlb_testing.contracts.modelformat import ModelFormatContract
+from llmlb_testing.contracts.modelstore import ModelStoreContract
+from llmlb_testing.contracts.plugin import PluginContract
+from llmlb_testing.contracts.router import RouterContract
+from llmlb_testing.contracts.text_engine import TextEngineContract
+
+__all__ = [
+    "AdmissionPolicyContract",
+    "AuthenticatorContract",
+    "AuthorizerContract",
+    "DialectContract",
+    "EmbeddingEngineContract",
+    "ModelFormatContract",
+    "ModelStoreContract",
+    "PluginContract",
+    "RouterContract",
+    "TextEngineContract",
+]

@@ -1,0 +1,125 @@
+"""The kit for dialects: how bodies are read. How answers are written is in ``rendering``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from llmlb_core import ChatRequest, CompletionRequest, Decoded, Dialect, EmbeddingRequest, Operation, Route, RoutingFields
+from llmlb_core.errors import InvalidRequest
+from llmlb_testing import nasty
+from llmlb_testing.answers import encode
+from llmlb_testing.contracts.rendering import RenderingContract
+from llmlb_testing.io_guard import no_io
+
+Bodies = Mapping[str, Sequence[dict[str, Any]]]
+REQUESTS = {
+    Operation.CHAT: ChatRequest,
+    Operation.RESPONSE: ChatRequest,
+    Operation.COMPLETION: CompletionRequest,
+    Operation.EMBEDDING: EmbeddingRequest,
+}
+
+
+class DialectContract(RenderingContract):
+    """Rules of ``llmlb_core.Dialect`` and ``Renderer``.
+
+    Needs the fixtures ``dialect`` and ``bodies``: valid request bodies by path, for every route at least one; rich ones, which use
+    every parameter, find the most, and where a route streams one should ask for that.
+    """
+
+    def test_its_routes_are_exact_paths(self, dialect: Dialect) -> None:
+        """The path chooses dialect and route, once, before the body is read; its limit is what may be read then."""
+        assert dialect.routes
+        assert len({route.path for route in dialect.routes}) == len(dialect.routes)
+        for route in dialect.routes:
+            assert route.path.startswith("/")
+            assert route.max_body_bytes > 0
+
+    def test_there_is_a_body_for_every_route(self, dialect: Dialect, bodies: Bodies) -> None:
+        """Else the kit would show little."""
+        assert {route.path for route in dialect.routes} == {path for path, examples in bodies.items() if examples}
+
+    def test_valid_bodies_are_read(self, dialect: Dialect, bodies: Bodies) -> None:
+        """Routing fields of the right types, and the canonical request of the route's operation."""
+        for route, body in _examples(dialect, bodies):
+            fields, decoded = dialect.parse(route, encode(body)), dialect.decode(route, encode(body))
+
+            assert isinstance(fields, RoutingFields)
+            assert fields.model is None or isinstance(fields.model, str)
+            assert isinstance(fields.stream, bool)
+            assert isinstance(decoded, Decoded)
+            assert isinstance(decoded.request, REQUESTS[route.operation])
+
+    def test_reading_is_pure(self, dialect: Dialect, bodies: Bodies) -> None:
+        """Bytes in, values out: the same each time, no state between calls, no I/O."""
+        for route, body in _examples(dialect, bodies):
+            data = encode(body)
+            first = dialect.parse(route, data), dialect.decode(route, data)
+
+            with no_io("parse and decode"):
+                assert (dialect.parse(route, data), dialect.decode(route, data)) == first
+
+    def test_an_unknown_parameter_is_named_not_refused(self, dialect: Dialect, bodies: Bodies) -> None:
+        """Clients are newer than servers; ``x-llmlb-ignored-parameters`` tells them what had no effect."""
+        for route, body in _examples(dialect, bodies):
+            decoded = dialect.decode(route, encode({**body, "unheard_of_parameter": {"a": [1]}}))
+
+            assert "unheard_of_parameter" in decoded.ignored
+
+    def test_what_is_no_request_is_refused(self, dialect: Dialect) -> None:
+        """Whatever bytes arrive: an ``InvalidRequest``, which is a 400 with the reason, never another error, which is a 500."""
+        for route in dialect.routes:
+            for body in nasty.BYTES:
+                _read(dialect, route, body)
+
+    def test_a_body_that_was_cut_is_refused(self, dialect: Dialect, bodies: Bodies) -> None:
+        """Proxies and clients break off."""
+        for route, body in _examples(dialect, bodies):
+            data = encode(body)
+            for length in range(0, len(data), max(1, len(data) // 50)):
+                with pytest.raises(InvalidRequest):
+                    dialect.decode(route, data[:length])
+
+    def test_any_value_at_any_place_is_read_or_refused(self, dialect: Dialect, bodies: Bodies) -> None:
+        """Wrong types, huge numbers, lone surrogates, at every place of every body."""
+        for route, body in _examples(dialect, bodies):
+            for place in nasty.places(body):
+                for value in nasty.VALUES:
+                    _read(dialect, route, encode(nasty.replaced(body, place, value)))
+
+    def test_hypothesis_finds_no_body_that_breaks_it(self, dialect: Dialect, bodies: Bodies) -> None:
+        """Drawn at random: any bytes, any JSON, any value at any place."""
+        pytest.importorskip("hypothesis", reason='pip install "llmlb-testing[hypothesis]" to draw bodies at random')
+        from hypothesis import given, settings
+
+        from llmlb_testing.strategies import broken_bodies
+
+        for route in dialect.routes:
+
+            @settings(max_examples=100, deadline=None, database=None)
+            @given(broken_bodies(bodies[route.path]))
+            def read(body: bytes, route: Route = route) -> None:
+                _read(dialect, route, body)
+
+            read()
+
+
+def _examples(dialect: Dialect, bodies: Bodies) -> Iterator[tuple[Route, dict[str, Any]]]:
+    for route in dialect.routes:
+        for body in bodies[route.path]:
+            yield route, body
+
+
+def _read(dialect: Dialect, route: Route, body: bytes) -> None:
+    for reads in (dialect.parse, dialect.decode):
+        try:
+            reads(route, body)
+        except InvalidRequest as error:
+            document = json.loads(dialect.error(error))
+            assert error.status == 400  # noqa: PT017  # it may be read as well
+            assert error.message.strip()  # noqa: PT017
+            assert document
