@@ -136,10 +136,10 @@ RESPONSE = (
     Parameter("tool_choice", "required", {"tools": [FLAT_TOOL]}, about="as in chat"),
     Parameter("parallel_tool_calls", False, {"tools": [FLAT_TOOL]}),
     Parameter("reasoning", {"effort": "low"}, about="`effort`; `summary` has no effect and is named, mode `pro` is refused"),
-    Parameter("include", ["message.output_text.logprobs"], about="log probabilities; other known values have no effect and are named"),
     Parameter(
-        "top_logprobs", 2, {"include": ["message.output_text.logprobs"]}, bounds=(0, 20), about="only with that `include`"
+        "include", ["message.output_text.logprobs"], about="log probabilities; other known values have no effect and are named"
     ),
+    Parameter("top_logprobs", 2, {"include": ["message.output_text.logprobs"]}, bounds=(0, 20), about="only with that `include`"),
     Parameter("metadata", {"a": "b"}, about="given back in the answer; at most 16 pairs of strings"),
     *hints(),
     *STORED,

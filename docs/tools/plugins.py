@@ -30,7 +30,9 @@ def table() -> str:
         project = read(folder / "pyproject.toml")["project"]
         name = project["name"]
         link = f"[{name}](plugins/{folder.name}/README.md)"
-        lines.append(f"| {link} | {project['description']} | {', '.join(hooks(folder))} | {extras.get(name, f'`pip install {name}`')} |")
+        lines.append(
+            f"| {link} | {project['description']} | {', '.join(hooks(folder))} | {extras.get(name, f'`pip install {name}`')} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -28,9 +28,7 @@ def test_every_command_of_the_tutorial_prints_what_it_shows(root, shell, blocks,
     """From the first call to taking a model away, on a server that is started once."""
     page = root / "docs" / "tutorial" / "first-chat.md"
     data_dir = own_model / ".llmlb"
-    added = run_llmlb(
-        data_dir, "models", "add", f"file:{starter_model}", "--name", "smollm2-135m-instruct", "--alias", "smollm2"
-    )
+    added = run_llmlb(data_dir, "models", "add", f"file:{starter_model}", "--name", "smollm2-135m-instruct", "--alias", "smollm2")
     assert 0 == added.returncode, added.stderr
     server = LiveServer.start(data_dir)
     env = {"HOME": str(own_model), "LLMLB_DATA_DIR": str(data_dir), "LLMLB_API_KEY": server.key}
