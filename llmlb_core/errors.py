@@ -8,8 +8,7 @@
     │   │   ├── InvalidJson           400  invalid_json
     │   │   ├── UnsupportedParameter  400  unsupported_parameter
     │   │   ├── ContextLengthExceeded 400  context_length_exceeded
-    │   │   ├── CapabilityMismatch    400  model_capability_mismatch
-    │   │   └── UnknownPrefix         400  unknown_prefix
+    │   │   └── CapabilityMismatch    400  model_capability_mismatch
     │   ├── Unauthorized              401  invalid_api_key
     │   ├── Forbidden                 403  insufficient_scope
     │   │   └── ModelNotAllowed       403  model_not_allowed
@@ -19,11 +18,9 @@
     │   ├── BodyTimeout               408  request_timeout
     │   ├── Conflict                  409  conflict
     │   ├── BodyTooLarge              413  body_too_large
-    │   ├── Refused                   422  refused                 (a transform said no)
     │   ├── QueueFull                 429  queue_full
     │   ├── RateLimited               429  rate_limit_exceeded     (a quota of the principal is used up)
     │   ├── InternalError             500  internal_error          (a defect, here or in a plugin)
-    │   ├── NotSupportedHere          501  not_implemented
     │   ├── EndpointFailed            502  bad_gateway
     │   │   ├── EngineFailed          502  engine_failed           (load failed, crashed, raised)
     │   │   ├── EndpointBusy          429  endpoint_busy           (it said so itself)
@@ -151,12 +148,6 @@ class CapabilityMismatch(InvalidRequest):
     code = "model_capability_mismatch"
 
 
-class UnknownPrefix(InvalidRequest):
-    """The model name starts with a prefix of a provider that is not installed."""
-
-    code = "unknown_prefix"
-
-
 class Unauthorized(CallError):
     """No credential, or one that nobody accepts."""
 
@@ -227,14 +218,6 @@ class BodyTooLarge(CallError):
     code = "body_too_large"
 
 
-class Refused(CallError):
-    """A transform, such as a guardrail, refused the call."""
-
-    status = 422
-    type = "invalid_request_error"
-    code = "refused"
-
-
 class QueueFull(CallError):
     """As many calls wait as may wait (05098000-F5)."""
 
@@ -253,13 +236,6 @@ class RateLimited(CallError):
 
 class InternalError(CallError):
     """A defect in llmlb or in a plugin; the log has the traceback."""
-
-
-class NotSupportedHere(CallError):
-    """The model is served, but nothing that serves it knows this route."""
-
-    status = 501
-    code = "not_implemented"
 
 
 class EndpointFailed(CallError):

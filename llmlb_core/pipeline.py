@@ -53,7 +53,7 @@ class Pipeline:
             call = await self.parse(head, entry, principal, outlet)
             record.describe(call)
             targets = self.authorize(call, self.resolve(call))
-            call = self.transform(call)
+            call = self.transform(call, targets)
             rendering.keep_open(call, self.heartbeat_s)
             lease = await self.acquire(call, targets, on_wait=rendering.waiting)
             answer = await self.dispatch(call, targets, lease, record)

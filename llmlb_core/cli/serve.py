@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import Literal
 
 import attrs
 import click
@@ -14,13 +15,20 @@ from llmlb_core.cli.context import CliContext, pass_cli
 @click.command()
 @click.option("--host", help="Address to listen on (overrides [server] host).")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one (overrides [server] port).")
+@click.option(
+    "--plane",
+    type=click.Choice(["wire", "web"]),
+    default="wire",
+    show_default=True,
+    help="`web` serves inference by Hypercorn too; slower, for comparison.",
+)
 @pass_cli
-def serve(cli: CliContext, host: str | None, port: int | None) -> None:
+def serve(cli: CliContext, host: str | None, port: int | None, plane: Literal["wire", "web"]) -> None:
     """Run the server until it is told to stop (SIGTERM or Ctrl-C)."""
+    from llmlb_core import serving
     from llmlb_core.security.data_dir import prepare_data_dir
     from llmlb_core.telemetry.log import configure, get_logger
     from llmlb_core.version import __version__
-    from llmlb_core.web import serving
 
     settings = cli.settings
     server = settings.server
@@ -42,4 +50,4 @@ def serve(cli: CliContext, host: str | None, port: int | None) -> None:
         import uvloop
 
         run = uvloop.run
-    run(serving.serve(settings, listener, ready))
+    run(serving.serve(settings, listener, ready, plane))

@@ -3,15 +3,57 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from asyncio import Future
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from llmlb_core.domain.results import Delta, Vectors
+from llmlb_core.contracts.outlet import Outlet
+from llmlb_core.domain.results import Delta, Usage, Vectors
 
 if TYPE_CHECKING:
     from llmlb_core.domain.calls import Call
 
 Result = Delta | Vectors
+
+
+class Exchange(Protocol):
+    """One relayed call: bytes flow from the server's connection to the outlet without a task.
+
+    Attributes:
+        committed: Done when content is there; failed with a ``CallError`` where another candidate may be tried.
+        status: Of the answer; likewise its ``content_type``, and its ``content_length`` where that is known.
+        usage: What the answer said of its tokens, once it is finished.
+    """
+
+    committed: Future[None]
+    status: int
+    content_type: str
+    usage: Usage | None
+
+    @property
+    def content_length(self) -> str | None:
+        """See the class."""
+        ...
+
+    def attach(self, outlet: Outlet) -> None:
+        """Let the answer's body flow to *outlet*, whose head is out."""
+        ...
+
+    async def finished(self) -> None:
+        """Return when all of it was passed on; raises ``CallError`` where it was cut."""
+        ...
+
+    def abort(self) -> None:
+        """Stop; closes the connection unless the answer is whole."""
+        ...
+
+    def pause(self) -> None:
+        """See ``Source``."""
+        ...
+
+    def resume(self) -> None:
+        """See ``Source``."""
+        ...
 
 
 class Endpoint(ABC):
@@ -38,6 +80,15 @@ class Endpoint(ABC):
     @abstractmethod
     def unroutable_reason(self) -> str | None:
         """None where a call may be sent here now, else why not, for people."""
+
+    def speaks(self, dialect: str) -> bool:
+        """Whether calls of *dialect* pass through as bytes, by ``relay``; else they are sent by ``open``."""
+        del dialect
+        return False
+
+    def relay(self, call: Call, model: str) -> Exchange:
+        """Send the body of *call* as it is, but for the model's name, and return the exchange that passes the answer on."""
+        raise NotImplementedError(f"endpoint {self.name!r} relays nothing")
 
     @abstractmethod
     def open(self, call: Call, model: str) -> AsyncIterator[Result]:

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Protocol
 
 Headers = Sequence[tuple[str, str]]
+
+
+class Source(Protocol):
+    """What writes to an outlet from callbacks, and can be told to stop for a while."""
+
+    def pause(self) -> None:
+        """Write no more."""
+        ...
+
+    def resume(self) -> None:
+        """Write on."""
+        ...
 
 
 class Outlet(ABC):
@@ -16,12 +29,14 @@ class Outlet(ABC):
         committed: Whether content went out; set by the stage ``render``.
         is_paused: Whether the client reads more slowly than we write: await ``drained`` before the next write.
         bytes_out: Body bytes written.
+        source: Resumed when the client has read enough; pauses itself when it sees ``is_paused``.
     """
 
     opened: bool = False
     committed: bool = False
     status: int = 0
     bytes_out: int = 0
+    source: Source | None = None
 
     @abstractmethod
     async def body(self, max_bytes: int, timeout_s: float) -> bytes:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from attrs import frozen
+
 from llmlb_core.contracts.plugin import ModelInfo
 from llmlb_core.domain.devices import Device
 from llmlb_core.domain.endpoints import Target
 from llmlb_core.domain.models import Capability, LocalModel
+from llmlb_core.endpoints.registry import EndpointRegistry
 from llmlb_core.errors import Conflict, NoEndpoint
 from llmlb_core.models.catalogue import Catalogue
 from llmlb_core.models.choice import EngineChoice, NoEngine
 from llmlb_core.models.resolution import not_found
-from llmlb_core.models.view import CatalogueView
+from llmlb_core.models.view import APIS, CatalogueView
 from llmlb_core.plugin_host.registry import EngineEntry
 from llmlb_core.worker.instance import Instance
 from llmlb_core.worker.supervisor import Supervisor
@@ -24,17 +27,24 @@ REFRESH_S = 1.0
 _SHOWN_STATE = {"stopped": "available", "starting": "loading", "draining": "ready", "stopping": "available"}
 
 
+@frozen
+class LocalRooms:
+    """What runs models on this machine."""
+
+    engines: Mapping[str, EngineEntry]
+    devices: Sequence[Device]
+    supervisor: Supervisor
+
+
 class Directory:
     """The models of this server: ``stages.resolve.Directory`` for the pipeline, ``ModelView`` for plugins."""
 
-    def __init__(
-        self, catalogue: Catalogue, engines: Mapping[str, EngineEntry], devices: Sequence[Device], supervisor: Supervisor
-    ) -> None:
-        """Serve the models of *catalogue* with *engines* on *devices*, in workers of *supervisor*."""
+    def __init__(self, catalogue: Catalogue, local: LocalRooms, servers: EndpointRegistry) -> None:
+        """Serve the models of *catalogue* on this machine, and those that *servers* have."""
         self._catalogue = catalogue
-        self._engines = engines
-        self._devices = devices
-        self._supervisor = supervisor
+        self._engines, self._devices, self._supervisor = local.engines, local.devices, local.supervisor
+        self._servers = servers
+        self._remote = {name: (Target(name, endpoints), servers.capabilities[name]) for name, endpoints in servers.by_model.items()}
         self._view = CatalogueView(catalogue, self._state, self._choose)
         self._instances: dict[str, tuple[LocalModel, Instance]] = {}
         self._removals: set[asyncio.Task[None]] = set()
@@ -46,7 +56,10 @@ class Directory:
             ModelNotFound: Nothing here has it.
             NoEndpoint: It is known, but cannot be run: the reason.
         """
+        remote = self._remote.get(name)
         model = self._catalogue.local(name)
+        if model is None and remote is not None:
+            return remote
         if model is None:
             self._refresh()
             model = self._catalogue.local(name)
@@ -54,17 +67,23 @@ class Directory:
             problem = self._catalogue.problem(name)
             if problem is not None:
                 raise NoEndpoint(f"Model '{problem.id}' cannot be served: {problem.reason}")
-            raise not_found(name, self._catalogue.names(), len(self._catalogue.all()))
-        return Target(model.id, (self._instance(model),)), model.capabilities
+            names = {*self._catalogue.names(), *self._remote}
+            raise not_found(name, names, len({each.id for each in self._catalogue.all()} | set(self._remote)))
+        beside = self._servers.by_model.get(model.id, ())
+        return Target(model.id, (self._instance(model), *beside)), model.capabilities
 
     def list(self) -> Sequence[ModelInfo]:
         """All models, in order of id; also what was added since the last look."""
         self._refresh()
-        return self._view.list()
+        local = self._view.list()
+        here = {info.id for info in local}
+        return sorted((*local, *(_remote_info(*pair) for name, pair in self._remote.items() if name not in here)), key=_id)
 
     def find(self, name: str) -> ModelInfo | None:
         """One model, by id or alias; also one that was added since the last look."""
         known = self._view.find(name)
+        if known is None and name in self._remote:
+            return _remote_info(*self._remote[name])
         if known is None:
             self._refresh()
             known = self._view.find(name)
@@ -107,3 +126,14 @@ class Directory:
             return "available", None
         state = str(known[1].state)
         return _SHOWN_STATE.get(state, state), known[1].reason
+
+
+def _remote_info(target: Target, capabilities: tuple[Capability, ...]) -> ModelInfo:
+    apis = tuple(api for each in capabilities for api in APIS.get(each, ()))
+    return ModelInfo(
+        id=target.model, created_at=0, owned_by="server", capabilities=capabilities, is_ready=True, state="ready", apis=apis
+    )
+
+
+def _id(info: ModelInfo) -> str:
+    return info.id

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from llmlb_core.contracts.router import Router
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Target
+from llmlb_core.endpoints.registry import EndpointRegistry
 from llmlb_core.errors import PluginRequired
-from llmlb_core.house.directory import Directory
+from llmlb_core.house.directory import Directory, LocalRooms
 from llmlb_core.house.models_view import LateModelView
 from llmlb_core.models.catalogue import Catalogue
 from llmlb_core.models.devices import machine_devices
@@ -29,6 +31,7 @@ from llmlb_core.stages.transform import Transform
 from llmlb_core.storage.setup import open_storage
 from llmlb_core.telemetry.access import AccessLog
 from llmlb_core.telemetry.log import get_logger
+from llmlb_core.upstream.sweep import Sweep
 from llmlb_core.worker.supervisor import Supervisor
 
 _log = get_logger("house")
@@ -92,7 +95,11 @@ class House:
             catalogue.check_options(registry.engines, devices)
             for problem in catalogue.problems():
                 _log.warning("model_unusable", model=problem.id, reason=problem.reason)
-            directory = Directory(catalogue, registry.engines, devices, supervisor)
+            sweep = Sweep(asyncio.get_running_loop())
+            rooms.callback(sweep.stop)
+            servers = EndpointRegistry(settings.endpoints, sweep)
+            rooms.callback(servers.close)
+            directory = Directory(catalogue, LocalRooms(registry.engines, devices, supervisor), servers)
             self._models.fill(directory)
             pipeline = self._pipeline = self._build_pipeline(directory)
             supervisor.on_change.append(pipeline.acquire.wake)

@@ -14,7 +14,7 @@ from llmlb_core.models.choice import EngineChoice, NoEngine
 InstanceState = Callable[[str], tuple[str, str | None]]
 """Says the state of a model's instance (``available``, ``loading``, ``ready``, ``failed``) and why, by model id."""
 
-_APIS: dict[Capability, tuple[str, ...]] = {
+APIS: dict[Capability, tuple[str, ...]] = {
     Capability.TEXT_GENERATION: ("chat_completions", "completions", "responses"),
     Capability.EMBEDDING: ("embeddings",),
     Capability.SPEECH_TO_TEXT: ("audio_transcriptions",),
@@ -65,7 +65,7 @@ class CatalogueView:
             state=state,
             reason=reason,
             context_tokens=model.context_tokens or model.facts.context_tokens,
-            apis=tuple(api for capability in model.capabilities for api in _APIS.get(capability, ())),
+            apis=tuple(api for capability in model.capabilities for api in APIS.get(capability, ())),
             aliases=model.aliases,
             size_bytes=model.facts.size_bytes,
             engine=choice.engine if isinstance(choice, EngineChoice) else model.engine,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 
 from llmlb_core.contracts.dialect import Dialect, Renderer
 from llmlb_core.contracts.outlet import Outlet
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.records import Record
 from llmlb_core.domain.results import Delta, Vectors
-from llmlb_core.errors import CallError
+from llmlb_core.errors import CallError, EndpointFailed
 from llmlb_core.stages.acquire import Waiting
-from llmlb_core.stages.dispatch import Answer
+from llmlb_core.stages.dispatch import Answer, RelayedAnswer, ResultsAnswer
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 
@@ -57,8 +58,7 @@ class Rendering:
             CallError: The endpoint failed on the way; ``error`` says so to the client.
         """
         self.stop_heartbeat()
-        record, outlet = self._record, self._outlet
-        renderer = self._renderer = self._dialect.renderer(call, answer.model)
+        record = self._record
         record.served_by = answer.lease.endpoint.name
         record.queue_wait_s = answer.lease.waited_s
         self._headers.append(("x-llmlb-endpoint", record.served_by))
@@ -67,6 +67,31 @@ class Rendering:
             self._headers.append(("x-queue-wait-ms", str(round(answer.lease.waited_s * 1000))))
         if call.ignored:
             self._headers.append(("x-llmlb-ignored-parameters", ", ".join(call.ignored)))
+        if isinstance(answer, RelayedAnswer):
+            await self._relay(call, answer)
+        else:
+            assert isinstance(answer, ResultsAnswer)
+            await self._render(call, answer)
+        await self._outlet.end()
+
+    async def _relay(self, call: Call, answer: RelayedAnswer) -> None:
+        """Pass the answer's bytes on as they come."""
+        exchange, outlet = answer.exchange, self._outlet
+        if outlet.opened and exchange.status != 200:
+            raise EndpointFailed(f"Endpoint '{self._record.served_by}' refused the request with {exchange.status}.")
+        self._call = call
+        if not outlet.opened:
+            self._open(exchange.status, exchange.content_type, exchange.content_length)
+        self._record.first_token_s = time.monotonic() - self._record.started_at
+        outlet.committed = True
+        exchange.attach(outlet)
+        await answer.finished()
+        self._record.usage = exchange.usage
+
+    async def _render(self, call: Call, answer: ResultsAnswer) -> None:
+        """Write the answer's results in the dialect."""
+        outlet = self._outlet
+        renderer = self._renderer = self._dialect.renderer(call, answer.model)
         async for result in answer:
             self._note(result)
             data = renderer.feed(result)
@@ -82,10 +107,9 @@ class Rendering:
             if not outlet.opened:
                 self._open(200, EVENT_STREAM)
         else:
-            self._open(200, renderer.content_type, len(data))
+            self._open(200, renderer.content_type, str(len(data)))
         outlet.committed = True
         outlet.write(data)
-        await outlet.end()
 
     async def error(self, error: CallError) -> None:
         """Say *error*: as a plain answer where nothing went out yet, in band where something did."""
@@ -104,7 +128,7 @@ class Rendering:
             if error.status == 401:
                 self._headers.append(("www-authenticate", 'Bearer realm="llmlb"'))
             body = self._dialect.error(error)
-            self._open(error.status, "application/json", len(body))
+            self._open(error.status, "application/json", str(len(body)))
             outlet.write(body)
         await outlet.end()
 
@@ -114,18 +138,18 @@ class Rendering:
             self._heartbeat.cancel()
             self._heartbeat = None
 
-    def _open(self, status: int, content_type: str, length: int | None = None) -> None:
+    def _open(self, status: int, content_type: str, length: str | None = None) -> None:
         headers = [("content-type", content_type), *self._headers]
         if length is None:
             headers.append(("cache-control", "no-cache"))
         else:
-            headers.append(("content-length", str(length)))
+            headers.append(("content-length", length))
         self._record.status = status
         self._outlet.open(status, headers)
 
     def _note(self, result: Delta | Vectors) -> None:
         record = self._record
         if record.first_token_s is None:
-            record.first_token_s = asyncio.get_running_loop().time() - record.started_at
+            record.first_token_s = time.monotonic() - record.started_at
         if result.usage is not None:
             record.usage = result.usage

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import evolve
 
 from llmlb_core.domain.calls import Call
+from llmlb_core.domain.endpoints import Target
 
 
 class Transform:
@@ -13,11 +16,14 @@ class Transform:
     Decoding happens before a call may wait, so that bad input is refused at once and takes no slot.
     """
 
-    def __call__(self, call: Call) -> Call:
-        """Return *call* with its canonical request.
+    def __call__(self, call: Call, targets: Sequence[Target]) -> Call:
+        """Return *call*, with its canonical request unless everything it may be sent to takes the body as it is.
 
         Raises:
             InvalidRequest: With the ``param`` that is wrong.
         """
+        dialect = call.dialect.name
+        if all(endpoint.speaks(dialect) for target in targets for endpoint in target.endpoints):
+            return call
         decoded = call.dialect.decode(call.route, call.body)
         return evolve(call, request=decoded.request, ignored=decoded.ignored)

@@ -106,7 +106,7 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """httptools: a header of the answer."""
         lower = name.lower()
-        if lower == b"content-length" or lower == b"transfer-encoding":
+        if lower in (b"content-length", b"transfer-encoding"):
             self._has_length = True
         exchange = self._exchange
         if exchange is not None:

@@ -113,6 +113,7 @@ class Exchange:
     def attach(self, outlet: Outlet) -> None:
         """Let what is held and what comes flow to *outlet*, whose head is out."""
         self._outlet = outlet
+        outlet.source = self
         held, self._held = self._held, b""
         if held:
             self._pass_on(held)

@@ -116,8 +116,10 @@ class AsgiOutlet(Outlet):
                     await self._swallow_body()
                 await self._send(message)
                 self._buffered_bytes -= len(message.get("body", b""))
-                if self._buffered_bytes <= HIGH_WATER_BYTES // 2:
+                if self._buffered_bytes <= HIGH_WATER_BYTES // 2 and self.is_paused:
                     self._below_mark.set()
+                    if self.source is not None:
+                        self.source.resume()
             if self._is_closed:
                 return
 

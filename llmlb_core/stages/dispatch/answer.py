@@ -1,29 +1,43 @@
-"""An answer that has begun: its first results, and the rest as they come."""
+"""An answer that has begun: results to be rendered, or bytes to be passed on."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
-from llmlb_core.contracts.endpoint import Result
+from llmlb_core.contracts.endpoint import Exchange, Result
 from llmlb_core.domain.endpoints import Outcome
 from llmlb_core.stages.acquire import Lease
 
 
-class Answer:
-    """Results of one endpoint under one lease. Close it whatever happens.
+class Answer(ABC):
+    """What one endpoint answers under one lease. Close it whatever happens.
 
     Attributes:
         model: The name of the model that serves the call.
         lease: Given back by ``close``.
+        outcome: How it ended, as far as it has.
     """
+
+    def __init__(self, lease: Lease) -> None:
+        """Hold *lease*."""
+        self.lease = lease
+        self.model = lease.target.model
+        self.outcome = Outcome.CANCELLED
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Stop the work if it still runs, then give the lease back."""
+
+
+class ResultsAnswer(Answer):
+    """Results, for the dialect to render."""
 
     def __init__(self, lease: Lease, head: Sequence[Result], rest: AsyncGenerator[Result, None]) -> None:
         """Begin with *head*, which was read already, and go on with *rest*."""
-        self.lease = lease
-        self.model = lease.target.model
+        super().__init__(lease)
         self._head = head
         self._rest = rest
-        self._outcome = Outcome.CANCELLED
 
     async def __aiter__(self) -> AsyncIterator[Result]:
         """Yield every result once."""
@@ -33,13 +47,36 @@ class Answer:
             async for result in self._rest:
                 yield result
         except Exception:
-            self._outcome = Outcome.FAILED
+            self.outcome = Outcome.FAILED
             raise
-        self._outcome = Outcome.COMPLETED
+        self.outcome = Outcome.COMPLETED
 
     async def close(self) -> None:
         """Stop the work if it still runs, then give the lease back."""
         try:
             await self._rest.aclose()
         finally:
-            self.lease.release(self._outcome)
+            self.lease.release(self.outcome)
+
+
+class RelayedAnswer(Answer):
+    """Bytes in the client's own dialect."""
+
+    def __init__(self, lease: Lease, exchange: Exchange) -> None:
+        """Pass on what *exchange* brings."""
+        super().__init__(lease)
+        self.exchange = exchange
+
+    async def finished(self) -> None:
+        """Return when all of it was passed on."""
+        try:
+            await self.exchange.finished()
+        except Exception:
+            self.outcome = Outcome.FAILED
+            raise
+        self.outcome = Outcome.COMPLETED
+
+    async def close(self) -> None:
+        """Close the connection unless the answer is whole, then give the lease back."""
+        self.exchange.abort()
+        self.lease.release(self.outcome)

@@ -12,7 +12,7 @@ from llmlb_core.domain.records import Attempt, Record
 from llmlb_core.domain.results import Vectors
 from llmlb_core.errors import CallError, EndpointFailed, NoEndpoint
 from llmlb_core.stages.acquire import Acquire, Lease
-from llmlb_core.stages.dispatch.answer import Answer
+from llmlb_core.stages.dispatch.answer import Answer, RelayedAnswer, ResultsAnswer
 from llmlb_core.telemetry.log import get_logger
 
 MAX_ATTEMPTS = 3
@@ -53,6 +53,8 @@ class Dispatch:
 
 async def _begin(call: Call, lease: Lease) -> Answer:
     """Open *call* at the lease's endpoint and wait for its first content; gives the lease back if there is none."""
+    if lease.endpoint.speaks(call.dialect.name):
+        return await _begin_relay(call, lease)
     results = lease.endpoint.open(call, lease.target.model)
     assert isinstance(results, AsyncGenerator)
     outcome: Outcome | None = Outcome.CANCELLED
@@ -62,7 +64,7 @@ async def _begin(call: Call, lease: Lease) -> Answer:
             held.append(result)
             if isinstance(result, Vectors) or result.has_content or len(held) >= MAX_HELD:
                 break
-        answer = Answer(lease, held, results)
+        answer = ResultsAnswer(lease, held, results)
     except CallError:
         outcome = Outcome.FAILED
         raise
@@ -79,3 +81,20 @@ async def _begin(call: Call, lease: Lease) -> Answer:
                 await results.aclose()
             finally:
                 lease.release(outcome)
+
+
+async def _begin_relay(call: Call, lease: Lease) -> Answer:
+    """Send *call* as it is and wait until its answer commits."""
+    outcome = Outcome.CANCELLED
+    exchange = lease.endpoint.relay(call, lease.target.model)
+    try:
+        await exchange.committed
+    except CallError:
+        outcome = Outcome.FAILED
+        raise
+    else:
+        return RelayedAnswer(lease, exchange)
+    finally:
+        if not exchange.committed.done() or exchange.committed.cancelled() or exchange.committed.exception() is not None:
+            exchange.abort()
+            lease.release(outcome)

@@ -1,4 +1,4 @@
-"""Listening: Hypercorn in front of the app, from the first socket to the last answer."""
+"""Listening: the wire or Hypercorn alone on one port, from the first socket to the last answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import errno
 import gc
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Literal
 
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
@@ -16,9 +17,13 @@ from llmlb_core.errors import AddressInUse, SettingsInvalid
 from llmlb_core.house import House
 from llmlb_core.settings.sections import Settings
 from llmlb_core.web.app import create_app
+from llmlb_core.wire.handover import Handover
+from llmlb_core.wire.server import WireServer
 
 BACKLOG = 4096
 KEEP_ALIVE_S = 75.0
+GRACE_S = 2.0
+Plane = Literal["wire", "web"]
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -62,13 +67,14 @@ def url_of(listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-async def serve(settings: Settings, listener: socket.socket, ready: Callable[[House], None]) -> None:
-    """Serve until SIGTERM or SIGINT: no new calls → drain → Hypercorn → the house in reverse.
+async def serve(settings: Settings, listener: socket.socket, ready: Callable[[House], None], plane: Plane = "wire") -> None:
+    """Serve until SIGTERM or SIGINT: no new calls → drain → connections → the house in reverse.
 
     Args:
         settings: What to run.
         listener: Bound by ``bind``.
         ready: Called once, when calls are answered.
+        plane: ``web`` serves everything by Hypercorn alone.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -88,7 +94,26 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[Ho
             await house.pipeline.running.drain(settings.server.drain_timeout_s)
 
         app = create_app(settings, house=house)
-        await hypercorn_serve(app, _config(settings, listener), shutdown_trigger=until_stopped)
+        config = _config(settings, listener)
+        if plane == "web":
+            await hypercorn_serve(app, config, shutdown_trigger=until_stopped)
+        else:
+            await _serve_wire(house, Handover(app, config), listener, until_stopped)
+
+
+async def _serve_wire(
+    house: House, handover: Handover, listener: socket.socket, until_stopped: Callable[[], Awaitable[None]]
+) -> None:
+    """Serve inference on the wire and everything else through *handover*, until told to stop."""
+    wire = WireServer(house.pipeline, house.host.registry.dialects, handover)
+    await handover.start()
+    await wire.start(listener)
+    try:
+        await until_stopped()
+    finally:
+        wire.stop_accepting()
+        await handover.stop(GRACE_S)
+        await wire.stop()
 
 
 def _config(settings: Settings, listener: socket.socket) -> Config:
@@ -98,7 +123,7 @@ def _config(settings: Settings, listener: socket.socket) -> Config:
     config.errorlog = None
     config.include_server_header = False
     config.keep_alive_timeout = KEEP_ALIVE_S
-    config.graceful_timeout = 2.0
+    config.graceful_timeout = GRACE_S
     config.h11_max_incomplete_size = 64 * 1024
     config.backlog = BACKLOG
     config.loglevel = settings.log.level

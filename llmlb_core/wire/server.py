@@ -1,0 +1,74 @@
+"""The wire's listener: accepts connections, knows all of them, ends them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Mapping
+
+from llmlb_core.contracts.dialect import Dialect, Entry
+from llmlb_core.pipeline import Pipeline
+from llmlb_core.upstream.sweep import Sweep
+from llmlb_core.wire.client import ClientConnection
+from llmlb_core.wire.clock import Clock
+from llmlb_core.wire.handover import Handover
+from llmlb_core.wire.limits import ClientLimits
+
+BACKLOG = 4096
+
+
+class _Lender:
+    """Lends connections to the web plane."""
+
+    def __init__(self, handover: Handover) -> None:
+        self._handover = handover
+
+    def lend(self, connection: ClientConnection, data: bytes, *, http2: bool) -> None:
+        self._handover.lend(connection.transport, data, connection.come_home, http2=http2)
+
+
+class WireServer:
+    """Everything that connections share, and the connections.
+
+    Attributes:
+        connections: Those that are here; those that are lent are the handover's.
+    """
+
+    def __init__(self, pipeline: Pipeline, dialects: Mapping[str, Dialect], handover: Handover) -> None:
+        """Serve the routes of *dialects* with *pipeline*, everything else with *handover*."""
+        self._loop = asyncio.get_running_loop()
+        self.pipeline = pipeline
+        self.entries: Mapping[bytes, Entry] = {
+            route.path.encode(): Entry(dialect, route) for dialect in dialects.values() for route in dialect.routes
+        }
+        self.limits = ClientLimits()
+        self.sweep = Sweep(self._loop)
+        self.clock = Clock()
+        self.lender = _Lender(handover)
+        self.connections: set[ClientConnection] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+        """Accept connections on *listener*."""
+        self._server = await self._loop.create_server(
+            lambda: ClientConnection(self, self._loop),
+            sock=listener,
+            ssl=tls,
+            backlog=BACKLOG,
+            ssl_handshake_timeout=self.limits.head_s if tls else None,
+        )
+
+    def stop_accepting(self) -> None:
+        """Take no new connections; the others end after the call that they carry."""
+        if self._server is not None:
+            self._server.close()
+        for connection in tuple(self.connections):
+            connection.close_when_idle()
+
+    async def stop(self) -> None:
+        """End every connection."""
+        self.stop_accepting()
+        for connection in tuple(self.connections):
+            connection.transport.abort()
+        self.sweep.stop()
