@@ -118,6 +118,14 @@ class Dialect(ABC):
     def error(self, error: CallError) -> bytes:
         """Return the body of an error answer, ``application/json``."""
 
+    def param(self, call: Call, name: str) -> str:
+        """Return what the body of *call* calls the canonical parameter *name*.
+
+        Engines know canonical names only, such as ``messages`` for the prompt of any route; error documents have the client's.
+        """
+        del call
+        return name
+
     def heartbeat(self) -> bytes:
         """Return what keeps a silent stream open, ignored by clients."""
         return b": waiting\n\n"

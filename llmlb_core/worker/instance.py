@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 
 from llmlb_core.contracts.endpoint import Endpoint, Result
 from llmlb_core.domain.calls import Call
-from llmlb_core.errors import EngineFailed, InternalError
+from llmlb_core.errors import EngineFailed, InternalError, InvalidRequest
 from llmlb_core.worker.lifecycle import Lifecycle, Surroundings
 from llmlb_core.worker.limits import resident_bytes
 from llmlb_core.worker.loading import Spec
@@ -67,6 +67,10 @@ class Instance(Lifecycle, Endpoint):
                 # It died before it took the call: nothing of it ever ran, so another worker may.
                 if stream.has_begun or is_last_try:
                     raise
+            except InvalidRequest as error:
+                if error.param is not None:
+                    error.param = call.dialect.param(call, error.param)
+                raise
             else:
                 return
             finally:

@@ -34,6 +34,11 @@ options = { delay_s = 0.02, max_concurrency = 1 }
 engine = "echo"
 options = { context_tokens = 50 }
 
+[models.small-vectors]
+engine = "echo"
+capabilities = ["embedding"]
+options = { context_tokens = 50 }
+
 [models.raising]
 engine = "echo"
 options = { fault = "raise_mid_answer", fault_after_tokens = 3 }

@@ -50,6 +50,29 @@ async def test_bad_requests_are_plain_4xx(client, body, status, code, param, str
     assert code is None or code == error["code"]
 
 
+IMPOSSIBLE = {"type": "object", "properties": {"a": {"type": "string", "pattern": "(("}}, "required": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "param"),
+    [
+        ("/v1/completions", {"model": "small", "prompt": "word " * 200}, "prompt"),
+        ("/v1/responses", {"model": "small", "input": "word " * 200}, "input"),
+        ("/v1/embeddings", {"model": "small-vectors", "input": "word " * 200}, "input"),
+        (
+            "/v1/responses",
+            {"model": "echo", "input": "hi", "text": {"format": {"type": "json_schema", "name": "a", "schema": IMPOSSIBLE}}},
+            "text.format",
+        ),
+    ],
+)
+async def test_what_an_engine_refuses_is_named_as_the_route_names_it(client, path, body, param):
+    """Engines know one name for each parameter; every route of the dialect has its own."""
+    answer = await client.post(path, body)
+
+    assert (400, param) == (answer.status, answer.json["error"]["param"])
+
+
 async def test_a_model_that_cannot_do_it_is_refused_before_anything_waits(client):
     """32637000-F2, F6: 400 model_capability_mismatch."""
     answer = await client.post("/v1/embeddings", {"model": "slow", "input": "hi"})

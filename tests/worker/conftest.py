@@ -40,7 +40,8 @@ class Bench:
     def call(text: str = "hello big world", *, max_tokens: int | None = None, request: CanonicalRequest | None = None) -> Any:
         """A call, as an endpoint reads it."""
         chat = ChatRequest(messages=(Message("user", (TextPart(text),)),), sampling=Sampling(max_tokens=max_tokens))
-        return SimpleNamespace(id="test", request=request or chat, deadline_at=time.monotonic() + 60)
+        dialect = SimpleNamespace(param=lambda _call, name: name)
+        return SimpleNamespace(id="test", request=request or chat, dialect=dialect, deadline_at=time.monotonic() + 60)
 
     def open(self, instance: Instance, text: str = "hello big world", **how: Any) -> AsyncGenerator[Any, None]:
         """The results of a call."""

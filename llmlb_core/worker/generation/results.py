@@ -9,7 +9,7 @@ from llmlb_core.contracts.engine import Cancel, EmbeddingEngine, Engine, TextEng
 from llmlb_core.domain.chat import CanonicalRequest, ChatRequest, EmbeddingRequest
 from llmlb_core.domain.models import LocalModel
 from llmlb_core.domain.results import Delta, Vectors
-from llmlb_core.errors import CapabilityMismatch
+from llmlb_core.errors import CapabilityMismatch, InvalidRequest
 from llmlb_core.worker.generation.chat import plan_chat
 from llmlb_core.worker.generation.choices import Choices
 from llmlb_core.worker.generation.completion import plan_completion
@@ -59,5 +59,11 @@ async def generate(
     if cancel.is_set:
         return
     async with aclosing(Choices(text_engine, plan, cancel).deltas()) as deltas:
-        async for delta in deltas:
-            yield delta
+        try:
+            async for delta in deltas:
+                yield delta
+        except InvalidRequest as error:
+            # An engine knows one schema; only here is known that it was made of the tools.
+            if error.param == "response_format" and isinstance(request, ChatRequest) and request.response_format.type == "text":
+                error.param = "tools"
+            raise

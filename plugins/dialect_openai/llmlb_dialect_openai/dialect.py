@@ -38,6 +38,20 @@ _STREAMED: dict[Operation, Callable[[Call, str], Renderer]] = {
     Operation.COMPLETION: CompletionStream,
     Operation.RESPONSE: ResponseStream,
 }
+# What a route calls a canonical parameter, where that is another name.
+_PARAMS: dict[Operation, dict[str, str]] = {
+    Operation.CHAT: {"prompt": "messages"},
+    Operation.COMPLETION: {"messages": "prompt"},
+    Operation.EMBEDDING: {"messages": "input", "prompt": "input"},
+    Operation.RESPONSE: {
+        "messages": "input",
+        "prompt": "input",
+        "response_format": "text.format",
+        "logprobs": "include",
+        "max_tokens": "max_output_tokens",
+        "reasoning_effort": "reasoning.effort",
+    },
+}
 
 
 class OpenAIDialect(Dialect):
@@ -71,3 +85,7 @@ class OpenAIDialect(Dialect):
     def error(self, error: CallError) -> bytes:
         """Return the body of an error answer."""
         return error_document(error)
+
+    def param(self, call: Call, name: str) -> str:
+        """Return the name that the reference of the call's route has."""
+        return _PARAMS[call.route.operation].get(name, name)

@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from llmlb_core import LocalModel, ModelFacts, ResponseFormat, Sampling, TextDelta, TokenLogprob, Tool, ToolChoice
-from llmlb_core.errors import EngineFailed
+from llmlb_core.errors import EngineFailed, InvalidRequest
 
 WEATHER = Tool("get_weather", "Weather.", '{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}')
 TOOLS = (WEATHER, Tool("get_time"))
@@ -188,3 +188,20 @@ async def test_begin_token_is_left_to_one_of_the_two(ask, engine_class, chat, mo
     await ask(engine, chat(), model=model)
 
     assert ["<s>hi", False, True] == [engine.requests[0].prompt, engine.requests[0].add_special, engine.requests[1].add_special]
+
+
+@pytest.mark.parametrize(
+    ("asked", "param"),
+    [
+        ({"tools": TOOLS, "tool_choice": ToolChoice("required")}, "tools"),
+        ({"response_format": ResponseFormat("json_schema", "a", '{"type": "object"}')}, "response_format"),
+    ],
+)
+async def test_a_schema_that_the_engine_refuses_is_named_as_the_client_wrote_it(ask, engine_class, chat, asked, param):
+    """Engines call every schema ``response_format``; where it was made of tools, the error names these."""
+    engine = engine_class(lambda _request: [InvalidRequest("no such schema", param="response_format")])
+
+    with pytest.raises(InvalidRequest) as caught:
+        await ask(engine, chat(**asked))
+
+    assert param == caught.value.param
