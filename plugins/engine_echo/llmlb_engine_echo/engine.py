@@ -141,7 +141,7 @@ class EchoEngine(TextEngine, EmbeddingEngine):
         if request.json_schema is not None:
             try:
                 return instance_of(request.json_schema)
-            except (SchemaUnsupported, ValueError, TypeError, KeyError) as error:
+            except (SchemaUnsupported, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                 raise InvalidRequest(f"No answer fits this JSON schema: {error}.", param="response_format") from error
         with self._script_lock:
             scripted = next(self._script)

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 DEPTH_LIMIT = 32
+LENGTH_LIMIT = 10_000
+"""A string or array that must be longer is refused: the echo engine takes no memory because a client says so."""
+
 _FORMATS = {
     "date-time": "2000-01-01T00:00:00Z",
     "date": "2000-01-01",
@@ -84,12 +87,14 @@ def _plain(schema: Mapping[str, Any], root: Any, depth: int) -> Any:
         return {name: _value(properties.get(name, True), root, depth + 1) for name in schema.get("required", ())}
     if kind == "array" or (kind is None and "items" in schema):
         prefix = schema.get("prefixItems", [])
-        items = [prefix[i] if i < len(prefix) else schema.get("items", True) for i in range(int(schema.get("minItems", 0)))]
+        items = [prefix[i] if i < len(prefix) else schema.get("items", True) for i in range(_length(schema, "minItems"))]
         return [_value(item, root, depth + 1) for item in items]
     if kind in ("integer", "number"):
         return _number(schema, is_whole=kind == "integer")
     if kind == "string":
         return _string(schema)
+    if kind not in (None, "boolean", "null"):
+        raise SchemaUnsupported(f"{json.dumps(kind)} is no type of JSON schema")
     return {"boolean": False, "null": None}.get(kind or "", {})
 
 
@@ -97,7 +102,14 @@ def _string(schema: Mapping[str, Any]) -> str:
     if "pattern" in schema:
         raise SchemaUnsupported(f"the echo engine cannot write a string for the pattern {schema['pattern']!r}")
     text = _FORMATS.get(schema.get("format", ""), "")
-    return text.ljust(int(schema.get("minLength", 0)), "x")
+    return text.ljust(_length(schema, "minLength"), "x")
+
+
+def _length(schema: Mapping[str, Any], keyword: str) -> int:
+    length = int(schema.get(keyword, 0))
+    if not 0 <= length <= LENGTH_LIMIT:
+        raise SchemaUnsupported(f"{keyword} is {length}, expected 0 to {LENGTH_LIMIT}")
+    return length
 
 
 def _number(schema: Mapping[str, Any], *, is_whole: bool) -> int | float:

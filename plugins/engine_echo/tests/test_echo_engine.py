@@ -171,6 +171,10 @@ def test_an_answer_fits_its_schema(schema, expected):
         {"$ref": "https://example.org/x"},
         {"$ref": "#"},
         {"type": "number", "minimum": 2, "maximum": 1},
+        {"type": "no-such-type"},
+        {"type": "object", "properties": 3, "required": ["a"]},
+        {"type": "string", "minLength": 10**12},
+        {"type": "array", "minItems": 10**12},
     ],
 )
 def test_a_schema_that_it_cannot_fit_is_a_bad_request(schema):
