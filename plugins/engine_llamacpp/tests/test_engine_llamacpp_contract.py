@@ -29,9 +29,9 @@ class TestGGUF(ModelFormatContract):
         return GGUFFormat()
 
     @pytest.fixture
-    def good_file(self, write_gguf: Callable[..., Path], small: dict[str, object]) -> Path:
+    def good_file(self, write_gguf: Callable[..., Path], small_values: dict[str, object]) -> Path:
         """A file of a few hundred bytes."""
-        return write_gguf(small)
+        return write_gguf(small_values)
 
 
 class TestLlamaCppPlugin(PluginContract):

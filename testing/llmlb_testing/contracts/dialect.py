@@ -94,18 +94,20 @@ class DialectContract(RenderingContract):
     def test_hypothesis_finds_no_body_that_breaks_it(self, dialect: Dialect, bodies: Bodies) -> None:
         """Drawn at random: any bytes, any JSON, any value at any place."""
         pytest.importorskip("hypothesis", reason='pip install "llmlb-testing[hypothesis]" to draw bodies at random')
-        from hypothesis import given, settings
+        from hypothesis import given, settings, strategies
 
         from llmlb_testing.strategies import broken_bodies
 
-        for route in dialect.routes:
+        @settings(max_examples=400, deadline=None, database=None)
+        @given(
+            strategies.sampled_from(dialect.routes).flatmap(
+                lambda r: strategies.tuples(strategies.just(r), broken_bodies(bodies[r.path]))
+            )
+        )
+        def read(drawn: tuple[Route, bytes]) -> None:
+            _read(dialect, *drawn)
 
-            @settings(max_examples=100, deadline=None, database=None)
-            @given(broken_bodies(bodies[route.path]))
-            def read(body: bytes, route: Route = route) -> None:
-                _read(dialect, route, body)
-
-            read()
+        read()
 
 
 def _examples(dialect: Dialect, bodies: Bodies) -> Iterator[tuple[Route, dict[str, Any]]]:

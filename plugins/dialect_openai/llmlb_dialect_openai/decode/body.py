@@ -33,7 +33,7 @@ def routing_fields(body: bytes) -> RoutingFields:
     """
     try:
         routing = _ROUTING.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         fields = load(body)
         fields.string("model")
         fields.boolean("stream")

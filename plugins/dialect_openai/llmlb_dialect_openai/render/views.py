@@ -65,7 +65,7 @@ def _read(decoder: msgspec.json.Decoder[T], body: bytes, default: T) -> T:
     """Decode *body*, or return *default*."""
     try:
         return decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return default
 
 
