@@ -1,7 +1,7 @@
 """API keys: kept as hashes in the database, checked in memory.
 
-``keys`` is what a key is, ``rows`` its tables, ``store`` the database's side, ``ring`` the memory's side, ``authenticator`` and
-``authorizer`` what the pipeline asks, ``api`` the admin routes, ``commands`` what ``llmlb keys`` does.
+``keys`` is what a key is, ``rows`` its tables, ``store`` the database's side, ``ring`` the memory's side, ``authenticator``,
+``authorizer`` and ``quota`` what the pipeline asks, ``api`` the admin routes, ``commands`` what ``llmlb keys`` does.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from llmlb_auth_apikey.authenticator import ApiKeyAuthenticator
 from llmlb_auth_apikey.authorizer import ModelAllowList
+from llmlb_auth_apikey.quota import KeyQuota, TokenCount
 from llmlb_auth_apikey.ring import KeyRing
 from llmlb_auth_apikey.settings import ApiKeySettings
-from llmlb_core import Authenticator, Authorizer, Plugin, Routes, StorageApp, hookimpl
+from llmlb_core import Authenticator, Authorizer, Feedback, Observer, Plugin, Routes, StorageApp, hookimpl
 
 if TYPE_CHECKING:
     import click
@@ -29,6 +30,7 @@ class ApiKeyPlugin:
         """Make an empty ring; it is filled when the server's lifespan begins."""
         settings = plugin.settings if isinstance(plugin.settings, ApiKeySettings) else ApiKeySettings()
         self.ring = KeyRing(settings)
+        self.quota = KeyQuota(self.ring)
 
     @staticmethod
     @hookimpl
@@ -38,8 +40,13 @@ class ApiKeyPlugin:
 
     @hookimpl
     def llmlb_auth(self) -> Iterable[Authenticator | Authorizer]:
-        """Contribute who knows keys, and who knows which models a key may use."""
-        return ApiKeyAuthenticator(self.ring), ModelAllowList()
+        """Contribute who knows keys, who knows which models a key may use, and how much of them."""
+        return ApiKeyAuthenticator(self.ring), ModelAllowList(), self.quota
+
+    @hookimpl
+    def llmlb_observers(self) -> Iterable[Observer | Feedback]:
+        """Contribute what counts tokens."""
+        return (TokenCount(self.quota),)
 
     @hookimpl
     def llmlb_storage(self) -> Iterable[StorageApp]:

@@ -7,13 +7,16 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import orjson
+from attrs import evolve
 from quart import Blueprint, Response, g, request
 
 from llmlb_auth_apikey.keys import (
     DEFAULT_EXPIRY_DAYS,
+    Key,
     checked_expiry,
     checked_models,
     checked_name,
+    checked_rate,
     checked_scopes,
     document,
     expiry_after,
@@ -27,6 +30,7 @@ from llmlb_core.errors import InvalidJson, InvalidRequest, NoEndpoint, RouteNotF
 from llmlb_core.storage.rows import database_faults, utc_now
 
 _log = get_logger("auth_apikey")
+_RATES = ("requests_per_minute", "tokens_per_minute")
 
 
 def blueprint(plugin: Plugin) -> Blueprint:
@@ -55,7 +59,7 @@ class _Admin:
     async def create_key(self) -> Response:
         """Make a key; the answer is the only time that it is shown (d4eb8796-F19)."""
         refresher, store = self._open()
-        body = await _body("name", "scopes", "expires_in_days", "expires_at", "models")
+        body = await _body("name", "scopes", "expires_in_days", "expires_at", "models", *_RATES)
         now = utc_now()
         secret = new_key()
         key = make_key(
@@ -64,6 +68,8 @@ class _Admin:
             scopes=checked_scopes(body.get("scopes")),
             expires_at=_expiry(body, now),
             models=checked_models(body.get("models")),
+            requests_per_minute=checked_rate(body.get("requests_per_minute"), "requests_per_minute"),
+            tokens_per_minute=checked_rate(body.get("tokens_per_minute"), "tokens_per_minute"),
             created_by=_caller(),
             now=now,
         )
@@ -76,24 +82,22 @@ class _Admin:
         return answer
 
     async def change_key(self, key_id: str) -> Response:
-        """Rename a key or move its end (d4eb8796-F7a); what is absent stays."""
+        """Rename a key, move its end or change its limits (d4eb8796-F7a); what is absent stays."""
         refresher, store = self._open()
-        body = await _body("name", "expires_at")
+        body = await _body("name", "expires_at", *_RATES)
         if not body:
-            raise InvalidRequest("The body changes nothing; expected name, expires_at or both.")
+            raise InvalidRequest(f"The body changes nothing; expected some of name, expires_at, {', '.join(_RATES)}.")
         with _database():
             key = next((key for key in await store.load() if key.id == key_id), None)
             if key is None:
                 raise _not_found()
-            name = checked_name(body["name"]) if "name" in body else key.name
-            expires_at = checked_expiry(body["expires_at"], utc_now()) if "expires_at" in body else key.expires_at
-            if not await store.change(key_id, name=name, expires_at=expires_at):
+            if not await store.change(_changed(key, body)):
                 raise _not_found()
             await refresher.refresh()
             changed = next((key for key in await store.load() if key.id == key_id), None)
         if changed is None:
             raise _not_found()
-        _log.info("api_key_changed", id=key_id, name=name, by=_caller())
+        _log.info("api_key_changed", id=key_id, name=changed.name, by=_caller())
         return _json(document(changed, refresher.ring.used_at(key_id)))
 
     async def delete_key(self, key_id: str) -> Response:
@@ -119,6 +123,18 @@ def _expiry(body: Mapping[str, object], now: datetime) -> datetime | None:
     if "expires_at" in body:
         return checked_expiry(body["expires_at"], now)
     return expiry_after(body.get("expires_in_days", DEFAULT_EXPIRY_DAYS), now)
+
+
+def _changed(key: Key, body: Mapping[str, object]) -> Key:
+    if "name" in body:
+        key = evolve(key, name=checked_name(body["name"]))
+    if "expires_at" in body:
+        key = evolve(key, expires_at=checked_expiry(body["expires_at"], utc_now()))
+    if "requests_per_minute" in body:
+        key = evolve(key, requests_per_minute=checked_rate(body["requests_per_minute"], "requests_per_minute"))
+    if "tokens_per_minute" in body:
+        key = evolve(key, tokens_per_minute=checked_rate(body["tokens_per_minute"], "tokens_per_minute"))
+    return key
 
 
 async def _body(*known: str) -> dict[str, object]:

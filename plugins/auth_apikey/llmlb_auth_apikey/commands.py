@@ -30,6 +30,8 @@ def keys() -> None:
 def _wish_options(command: Command) -> Command:
     for option in (
         click.option("--model", "models", multiple=True, help="Allow this model only; may be repeated. Default: all."),
+        click.option("--tpm", type=click.IntRange(min=1), help="Tokens per minute, prompt and answer together. Default: no limit."),
+        click.option("--rpm", type=click.IntRange(min=1), help="Requests per minute. Default: no limit."),
         click.option("--never-expires", is_flag=True, help="The key has no end."),
         click.option(
             "--expires-in-days",
@@ -112,14 +114,23 @@ def ensure(cli: CliContext, *, name: str, path: Path | None, **wished: Any) -> N
     click.echo(_run(cli, lambda desk: desk.ensure(wish, file)))
 
 
-def _wish(name: str, *, scopes: tuple[str, ...], models: tuple[str, ...], expires_in_days: int | None, never_expires: bool) -> Wish:
+def _wish(
+    name: str,
+    *,
+    scopes: tuple[str, ...],
+    models: tuple[str, ...],
+    expires_in_days: int | None,
+    never_expires: bool,
+    rpm: int | None,
+    tpm: int | None,
+) -> Wish:
     from llmlb_auth_apikey.desk import Wish
 
     if never_expires and expires_in_days is not None:
         raise click.UsageError("--never-expires and --expires-in-days exclude one another.")
     days = None if never_expires else expires_in_days or DEFAULT_EXPIRY_DAYS
     try:
-        return Wish.checked(name, list(scopes), days, list(models) or None)
+        return Wish.checked(name, list(scopes), days, list(models) or None, rpm=rpm, tpm=tpm)
     except InvalidRequest as error:
         raise click.UsageError(error.message) from None
 

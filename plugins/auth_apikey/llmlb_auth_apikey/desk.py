@@ -14,6 +14,7 @@ from llmlb_auth_apikey.keys import (
     Key,
     checked_models,
     checked_name,
+    checked_rate,
     checked_scopes,
     expiry_after,
     hash_of,
@@ -40,11 +41,30 @@ class Wish:
     scopes: frozenset[Scope]
     expires_at: datetime | None
     models: frozenset[str] | None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
 
     @classmethod
-    def checked(cls, name: str, scopes: list[str], expires_in_days: int | None, models: list[str] | None) -> Wish:
+    def checked(
+        cls,
+        name: str,
+        scopes: list[str],
+        expires_in_days: int | None,
+        models: list[str] | None,
+        *,
+        rpm: int | None = None,
+        tpm: int | None = None,
+    ) -> Wish:
         """Return the wish, or raise InvalidRequest."""
-        return cls(checked_name(name), checked_scopes(scopes), expiry_after(expires_in_days, utc_now()), checked_models(models))
+        end = expiry_after(expires_in_days, utc_now())
+        return cls(
+            checked_name(name),
+            checked_scopes(scopes),
+            end,
+            checked_models(models),
+            checked_rate(rpm, "--rpm"),
+            checked_rate(tpm, "--tpm"),
+        )
 
 
 @asynccontextmanager
@@ -83,6 +103,8 @@ class Desk:
             scopes=wish.scopes,
             expires_at=wish.expires_at,
             models=wish.models,
+            requests_per_minute=wish.requests_per_minute,
+            tokens_per_minute=wish.tokens_per_minute,
             created_by="cli",
             now=utc_now(),
         )

@@ -16,6 +16,7 @@ from llmlb_core.errors import InvalidRequest
 PREFIX = "sk_"
 DEFAULT_EXPIRY_DAYS = 90
 MAX_EXPIRY_DAYS = 365
+MAX_RATE = 1_000_000_000
 _FORM = re.compile(r"sk_[A-Za-z0-9]{32}", re.ASCII)
 _SCOPES: tuple[Scope, ...] = get_args(Scope)
 # Names that older clients use (7c0a37e0).
@@ -31,6 +32,7 @@ class Key:
         scopes: Empty = may nothing; older keys without the column may everything (7c0a37e0-F15).
         models: Names it may use; None = all.
         expires_at: None = never.
+        requests_per_minute: None = no limit; likewise ``tokens_per_minute``, prompt and answer together.
         last_used_at: At most a minute old while the server runs.
     """
 
@@ -42,6 +44,8 @@ class Key:
     expires_at: datetime | None = None
     created_by: str | None = None
     models: frozenset[str] | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
     last_used_at: datetime | None = None
 
 
@@ -102,6 +106,15 @@ def checked_models(models: object) -> frozenset[str] | None:
     return frozenset(model.strip() for model in models)
 
 
+def checked_rate(rate: object, param: str) -> int | None:
+    """Return what a key may use in a minute, None for no limit, or raise InvalidRequest."""
+    if rate is None:
+        return None
+    if isinstance(rate, bool) or not isinstance(rate, int) or not 1 <= rate <= MAX_RATE:
+        raise InvalidRequest(f"{param} must be a whole number from 1 to {MAX_RATE}, or null for no limit.", param=param)
+    return rate
+
+
 def expiry_after(days: object, now: datetime, param: str = "expires_in_days") -> datetime | None:
     """Return when a key ends that is made now: after *days*, or never for None; or raise InvalidRequest (7c0a37e0-F13)."""
     if days is None:
@@ -145,6 +158,8 @@ def document(key: Key, used_at: float | None = None) -> dict[str, object]:
         "name": key.name,
         "scopes": sorted(key.scopes),
         "models": None if key.models is None else sorted(key.models),
+        "requests_per_minute": key.requests_per_minute,
+        "tokens_per_minute": key.tokens_per_minute,
         "created_by": key.created_by,
         "created_at": key.created_at.isoformat(),
         "expires_at": None if key.expires_at is None else key.expires_at.isoformat(),

@@ -26,6 +26,7 @@ class KeyRing:
         settings: How long the snapshot stays good.
         generation: Grows whenever an earlier answer may be wrong.
         is_ready: Whether a snapshot was ever loaded; until then every key is refused.
+        limits: Requests and tokens per minute of those principals that have a limit, by id.
         clock: Seconds since the epoch.
         monotonic: Seconds that no clock change moves.
     """
@@ -35,6 +36,7 @@ class KeyRing:
     is_ready: bool = False
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
+    limits: dict[str, tuple[int | None, int | None]] = field(factory=dict)
     _key_by_hash: dict[str, Key] = field(factory=dict, repr=False)
     _used_at_by_id: dict[str, float] = field(factory=dict, repr=False)
     _fresh_at: float = 0.0
@@ -51,6 +53,7 @@ class KeyRing:
         if not self.is_ready or _without_use(fresh) != _without_use(self._key_by_hash):
             self.generation += 1
         self._key_by_hash = fresh
+        self.limits = _limits(fresh.values())
         self.is_ready = True
         self.confirm()
 
@@ -112,6 +115,11 @@ class KeyRing:
         for key_id, used_at in uses.items():
             if key_id in known:
                 self._used_at_by_id.setdefault(key_id, used_at)
+
+
+def _limits(keys: Iterable[Key]) -> dict[str, tuple[int | None, int | None]]:
+    limits = {f"key:{key.id}": (key.requests_per_minute, key.tokens_per_minute) for key in keys}
+    return {principal_id: both for principal_id, both in limits.items() if both != (None, None)}
 
 
 def _without_use(keys: dict[str, Key]) -> dict[str, tuple[object, ...]]:

@@ -17,6 +17,8 @@ class ApiKeyRow(Model):
     created_at = fields.DatetimeField()
     expires_at = fields.DatetimeField(null=True)
     last_used_at = fields.DatetimeField(null=True)
+    requests_per_minute = fields.IntField(null=True)
+    tokens_per_minute = fields.IntField(null=True)
 
     class Meta:
         """Of Tortoise."""

@@ -52,12 +52,20 @@ class KeyStore:
                 created_by=key.created_by,
                 created_at=key.created_at,
                 expires_at=key.expires_at,
+                requests_per_minute=key.requests_per_minute,
+                tokens_per_minute=key.tokens_per_minute,
             )
 
-    async def change(self, key_id: str, *, name: str, expires_at: datetime | None) -> bool:
-        """Rename a key and set its end; False when there is none of this id."""
+    async def change(self, key: Key) -> bool:
+        """Write the name, end and limits of *key*; False when there is none of its id."""
         async with self._changing():
-            return await ApiKeyRow.filter(id=key_id).update(name=name, expires_at=expires_at) > 0
+            changed_count = await ApiKeyRow.filter(id=key.id).update(
+                name=key.name,
+                expires_at=key.expires_at,
+                requests_per_minute=key.requests_per_minute,
+                tokens_per_minute=key.tokens_per_minute,
+            )
+            return changed_count > 0
 
     async def remove(self, key_id: str) -> bool:
         """Delete a key; False when there is none of this id."""
@@ -92,6 +100,8 @@ def make_key(
     expires_at: datetime | None,
     now: datetime,
     models: frozenset[str] | None = None,
+    requests_per_minute: int | None = None,
+    tokens_per_minute: int | None = None,
     created_by: str | None = None,
 ) -> Key:
     """Return a new key with an id of its own."""
@@ -104,6 +114,8 @@ def make_key(
         expires_at=expires_at,
         created_by=created_by,
         models=models,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
     )
 
 
@@ -118,6 +130,8 @@ def _key(row: ApiKeyRow) -> Key:
         expires_at=row.expires_at,
         created_by=row.created_by,
         models=models,
+        requests_per_minute=row.requests_per_minute,
+        tokens_per_minute=row.tokens_per_minute,
         last_used_at=row.last_used_at,
     )
 

@@ -58,7 +58,7 @@ async def serving(settings: Settings, own: ApiKeySettings) -> AsyncIterator[Serv
     async with open_storage(settings, [APP]):
         plugin = Plugin("auth_apikey", settings.data_dir, own)
         instance = ApiKeyPlugin(plugin)
-        authenticator, allow_list = instance.llmlb_auth()
+        authenticator, allow_list, _ = instance.llmlb_auth()
         assert isinstance(authenticator, ApiKeyAuthenticator)
         assert isinstance(allow_list, ModelAllowList)
         async with instance.llmlb_lifespan(plugin):

@@ -126,6 +126,10 @@ async def test_scopes_are_deduplicated_and_aliases_understood(admin, scopes, exp
         ({"expires_at": 5}, "expires_at"),
         ({"expires_in_days": 5, "expires_at": None}, "expires_at"),
         ({"models": "qwen"}, "models"),
+        ({"requests_per_minute": 0}, "requests_per_minute"),
+        ({"requests_per_minute": True}, "requests_per_minute"),
+        ({"tokens_per_minute": "60"}, "tokens_per_minute"),
+        ({"tokens_per_minute": 10**10}, "tokens_per_minute"),
         ({"models": [1]}, "models"),
         ({"surprise": 1}, "surprise"),
     ],
@@ -159,6 +163,17 @@ async def test_name_and_expiry_are_changed(served, admin):
     assert (200, "new", created["expires_at"]) == (status, renamed["name"], renamed["expires_at"])
     assert ("new", later) == (moved["name"], moved["expires_at"])
     assert "new" == (await served.ask(created["key"])).name
+
+
+async def test_limits_are_shown_changed_and_lifted(served, admin):
+    """What is absent stays, null lifts; the server's memory knows at once."""
+    _, created, _ = await admin("POST", body={**CREATE, "requests_per_minute": 60, "tokens_per_minute": 1000})
+
+    _, changed, _ = await admin("PUT", f"/{created['id']}", {"requests_per_minute": None, "tokens_per_minute": 5})
+
+    assert (60, 1000) == (created["requests_per_minute"], created["tokens_per_minute"])
+    assert (None, 5) == (changed["requests_per_minute"], changed["tokens_per_minute"])
+    assert {f"key:{created['id']}": (None, 5)} == served.refresher.ring.limits
 
 
 @pytest.mark.parametrize("body", [{}, {"scopes": ["admin"]}, {"name": ""}, {"expires_at": "x"}])

@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from attrs import evolve
 from llmlb_auth_apikey.keys import hash_of, new_key
 from llmlb_auth_apikey.refresh import Refresher
 from llmlb_auth_apikey.settings import ApiKeySettings
@@ -141,7 +142,7 @@ async def test_keys_on_a_server_database_are_seen_by_a_second_server(postgres_se
         await until(lambda: len(second.ring) == 1)
         assert "pg" == second.ring.verify(secret).name
 
-        assert await first.store.change(key.id, name="renamed", expires_at=None)
+        assert await first.store.change(evolve(key, name="renamed"))
         await until(lambda: second.ring.verify(secret).name == "renamed")
         assert await first.store.remove(key.id)
         await until(lambda: len(second.ring) == 0)

@@ -33,12 +33,14 @@ def test_first_key_is_made_on_an_empty_machine(tmp_path):
 def test_created_key_has_what_was_asked_for(tmp_path):
     """Scopes, models and no end; older scope names are understood (7c0a37e0)."""
     options = ["--name", "ci", "--scope", "node", "--scope", "api", "--model", "qwen", "--never-expires", "--json"]
+    options += ["--rpm", "60", "--tpm", "1000"]
 
     created = json.loads(llmlb(tmp_path, "create", *options).stdout)
 
     assert ("ci", ["api", "endpoints"], ["qwen"], None) == tuple(
         created[name] for name in ("name", "scopes", "models", "expires_at")
     )
+    assert (60, 1000) == (created["requests_per_minute"], created["tokens_per_minute"])
     assert is_key(created["key"])
 
 
