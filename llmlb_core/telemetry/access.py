@@ -1,75 +1,150 @@
-"""The access log: one line a call, written in batches so that a call costs half a microsecond."""
+"""The access log: one line a call, written in batches by a thread, so that nothing here waits for whoever reads it."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+import threading
+import time
 from datetime import UTC, datetime
+from queue import SimpleQueue
 from typing import TextIO
 
-import orjson
+import msgspec
 
 from llmlb_core.domain.records import Record
 
 FLUSH_S = 0.25
+CLOSE_S = 2.0
 MAX_PENDING = 10_000
 """Lines that may wait for the next flush; further ones are dropped and counted."""
 
+_encoder = msgspec.json.Encoder()
+
+
+class Line(msgspec.Struct, gc=False):
+    """One line, as it is written."""
+
+    ts: datetime
+    level: str
+    component: str
+    event: str
+    id: str
+    principal: str
+    path: str
+    model: str
+    endpoint: str
+    stream: bool
+    status: int
+    ending: str
+    error: str | None
+    duration_ms: float
+    queue_ms: float
+    first_token_ms: float | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    attempts: int
+
 
 class AccessLog:
-    """Collects lines and writes them a few times a second.
-
-    Attributes:
-        dropped_count: Lines lost because too many waited.
-    """
+    """Collects records and writes their lines a few times a second."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         """Write to *stream* (stderr)."""
         self._stream = stream or sys.stderr
-        self._pending: list[dict[str, object]] = []
+        self._pending: list[Record] = []
         self._timer: asyncio.TimerHandle | None = None
-        self.dropped_count = 0
+        self._batches: SimpleQueue[list[Record]] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._idle = threading.Event()
+        self._idle.set()
+        self._dropped_count = 0
+        self._unwritten_count = 0  # the thread's own, so that no two threads raise one number
+
+    @property
+    def dropped_count(self) -> int:
+        """Lines lost, because too many waited or the stream could not be written."""
+        return self._dropped_count + self._unwritten_count
 
     def write(self, record: Record) -> None:
         """Take one call's line."""
         if len(self._pending) >= MAX_PENDING:
-            self.dropped_count += 1
+            self._dropped_count += 1
             return
-        usage = record.usage
-        self._pending.append(
-            {
-                "ts": datetime.now(UTC),
-                "level": "info",
-                "component": "access",
-                "event": "call",
-                "id": record.id,
-                "principal": record.principal,
-                "path": record.path,
-                "model": record.model,
-                "endpoint": record.served_by,
-                "stream": record.stream,
-                "status": record.status,
-                "ending": record.ending,
-                "error": record.error_code,
-                "duration_ms": round(record.duration_s * 1000, 1),
-                "queue_ms": round(record.queue_wait_s * 1000, 1),
-                "first_token_ms": None if record.first_token_s is None else round(record.first_token_s * 1000, 1),
-                "prompt_tokens": usage.prompt_tokens if usage else None,
-                "completion_tokens": usage.completion_tokens if usage else None,
-                "attempts": len(record.attempts) + (1 if record.served_by else 0),
-            }
-        )
+        self._pending.append(record)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self._tick)
 
     def flush(self) -> None:
-        """Write what waits; a stream that cannot be written loses the lines, not the server."""
+        """Write what waits; where nobody reads the stream, give up after two seconds. For the end of the server."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._idle.wait(CLOSE_S):
+            self._hand_over()
+            if self._idle.wait(CLOSE_S):
+                return
+        self._dropped_count += len(self._pending)
+        self._pending = []
+
+    def _tick(self) -> None:
         self._timer = None
-        pending, self._pending = self._pending, []
-        if not pending:
+        if self._idle.is_set():
+            self._hand_over()
+        else:
+            # The last batch is not written yet: whoever reads the stream is slow. One batch at a time, or memory would grow.
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self._tick)
+
+    def _hand_over(self) -> None:
+        if not self._pending:
             return
-        try:
-            self._stream.write("".join(orjson.dumps(line, option=orjson.OPT_UTC_Z).decode() + "\n" for line in pending))
-            self._stream.flush()
-        except (OSError, ValueError):
-            self.dropped_count += len(pending)
+        if self._thread is None:
+            # A daemon: a stream that blocks for ever must not keep the process alive.
+            self._thread = threading.Thread(target=self._serve, name="access log", daemon=True)
+            self._thread.start()
+        batch, self._pending = self._pending, []
+        self._idle.clear()
+        self._batches.put(batch)
+
+    def _serve(self) -> None:
+        while True:
+            batch = self._batches.get()
+            try:
+                self._stream.write(lines(batch))
+                self._stream.flush()
+            except (OSError, ValueError):
+                self._unwritten_count += len(batch)
+            finally:
+                self._idle.set()
+
+
+def lines(records: list[Record]) -> str:
+    """Return the lines of *records*, each with its end."""
+    offset_s = time.time() - time.monotonic()
+    return _encoder.encode_lines([_line(record, offset_s) for record in records]).decode()
+
+
+def _line(record: Record, offset_s: float) -> Line:
+    usage = record.usage
+    first_token_s = record.first_token_s
+    return Line(
+        datetime.fromtimestamp(offset_s + record.started_at + record.duration_s, UTC),
+        "info",
+        "access",
+        "call",
+        record.id,
+        record.principal,
+        record.path,
+        record.model,
+        record.served_by,
+        record.stream,
+        record.status,
+        record.ending,
+        record.error_code,
+        int(record.duration_s * 10_000) / 10,
+        int(record.queue_wait_s * 10_000) / 10,
+        None if first_token_s is None else int(first_token_s * 10_000) / 10,
+        None if usage is None else usage.prompt_tokens,
+        None if usage is None else usage.completion_tokens,
+        len(record.attempts) + (1 if record.served_by else 0),
+    )

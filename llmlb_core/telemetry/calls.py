@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from llmlb_core.contracts.metrics import HistogramSample, Labels, MetricFamily, Sample
@@ -21,14 +22,13 @@ _OPERATION_AND_MODEL = ("operation", "model")
 class _Model:
     """The cells of one operation and model."""
 
-    __slots__ = ("duration", "first_token", "labels", "queue_wait", "tokens")
+    __slots__ = ("cached", "completion", "duration", "first_token", "prompt", "queue_wait", "reasoning")
 
     def __init__(self, labels: Labels, tokens: tuple[Counter, ...]) -> None:
-        self.labels = labels
         self.duration = Histogram(labels=labels)
         self.first_token = Histogram(labels=labels)
         self.queue_wait = Histogram(labels=labels)
-        self.tokens = tokens
+        self.prompt, self.completion, self.cached, self.reasoning = tokens
 
 
 class _Series:
@@ -52,25 +52,39 @@ class CallMetrics:
         self._tokens: dict[str, tuple[Counter, ...]] = {}
 
     def note(self, record: Record) -> None:
-        """Count a finished call; under half a microsecond."""
+        """Count a finished call.
+
+        Histograms are raised in place, not by ``observe``: three calls of a method would cost more than the rest.
+        """
         series = self._series.get((record.operation, record.model, record.served_by, record.status, record.ending))
         if series is None:
             series = self._find(record)
         series.calls.value += 1
         model = series.model
-        model.duration.observe(record.duration_s)
-        if record.served_by:
-            model.queue_wait.observe(record.queue_wait_s)
-            first_token_s = record.first_token_s
-            if first_token_s is not None:
-                model.first_token.observe(first_token_s)
-            usage = record.usage
-            if usage is not None:
-                prompt, completion, cached, reasoning = model.tokens
-                prompt.value += usage.prompt_tokens
-                completion.value += usage.completion_tokens
-                cached.value += usage.cached_tokens
-                reasoning.value += usage.reasoning_tokens
+        seconds, cell = record.duration_s, model.duration
+        cell.counts[bisect_left(LATENCY_BOUNDS_S, seconds)] += 1
+        cell.sum += seconds
+        if not record.served_by:
+            return
+        seconds, cell = record.queue_wait_s, model.queue_wait
+        if seconds:
+            cell.counts[bisect_left(LATENCY_BOUNDS_S, seconds)] += 1
+            cell.sum += seconds
+        else:
+            cell.counts[0] += 1
+        first_token_s = record.first_token_s
+        if first_token_s is not None:
+            cell = model.first_token
+            cell.counts[bisect_left(LATENCY_BOUNDS_S, first_token_s)] += 1
+            cell.sum += first_token_s
+        usage = record.usage
+        if usage is not None:
+            model.prompt.value += usage.prompt_tokens
+            model.completion.value += usage.completion_tokens
+            if usage.cached_tokens:
+                model.cached.value += usage.cached_tokens
+            if usage.reasoning_tokens:
+                model.reasoning.value += usage.reasoning_tokens
 
     def collect(self) -> Sequence[MetricFamily]:
         """Return what was counted so far."""
