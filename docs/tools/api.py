@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import api_parameters
-
-from llmlb_core import errors
 from llmlb_engine_echo.engine import EchoEngine
 from llmlb_engine_llamacpp.engine import LlamaCppEngine
+
+from llmlb_core import errors
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reference" / "api.md"

@@ -1,4 +1,4 @@
-"""What each inference route of the OpenAI dialect makes of each parameter, found by sending it through the dialect's own decoder."""
+"""What each inference route makes of each parameter, found by sending it through the dialect's own decoder."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 import orjson
 from attrs import field, frozen
+from llmlb_dialect_openai.decode.parameters import _HINTS as HINTS
+from llmlb_dialect_openai.dialect import OpenAIDialect
 
 from llmlb_core import Decoded, Engine
 from llmlb_core.errors import CallError, InvalidRequest, UnsupportedParameter
 from llmlb_core.worker.generation.features import check_features
-from llmlb_dialect_openai.decode.parameters import _HINTS as HINTS
-from llmlb_dialect_openai.dialect import OpenAIDialect
 
 Json = dict[str, Any]
 TOOL: Json = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
