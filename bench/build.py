@@ -1,0 +1,45 @@
+"""Compiles the C programs on the spot, and finds wrk."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from bench.errors import BenchError
+from bench.paths import BENCH, SCRATCH
+
+FLAGS = ("-O2", "-Wall", "-Wextra", "-Werror")
+
+
+def program(name: str) -> Path:
+    """Return the compiled ``c/<name>.c``, compiling it when it is missing or older than its source.
+
+    Raises:
+        BenchError: There is no C compiler, or it refused the source.
+    """
+    source, target = BENCH / "c" / f"{name}.c", SCRATCH / "bin" / name
+    if target.exists() and target.stat().st_mtime > source.stat().st_mtime:
+        return target
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise BenchError("no C compiler ('cc') was found: apt-get install gcc libc6-dev")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    half_made = target.with_suffix(".new")
+    done = subprocess.run([compiler, *FLAGS, "-o", half_made, source], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchError(f"{source.name} does not compile:\n{done.stderr}")
+    half_made.replace(target)
+    return target
+
+
+def wrk() -> str:
+    """Return the path of wrk, the load generator.
+
+    Raises:
+        BenchError: It is not installed.
+    """
+    found = shutil.which("wrk")
+    if found is None:
+        raise BenchError("the load generator 'wrk' was not found: apt-get install wrk")
+    return found
