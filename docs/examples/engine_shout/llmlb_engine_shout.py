@@ -17,9 +17,12 @@ class Shout(TextEngine):
         return len(text.split())
 
     def generate(self, request, cancel):
-        for word in request.prompt.upper().split():
+        words, limit = request.prompt.upper().split(), request.sampling.max_tokens
+        for word in words[:limit]:
+            if cancel.is_set:
+                return
             yield TextDelta(f"{word} ")
-        yield TextDelta(token_count=0, finish="stop")
+        yield TextDelta(token_count=0, finish="length" if len(words) > limit else "stop")
 
 
 @hookimpl
