@@ -125,6 +125,19 @@ def test_members_of_a_model_and_of_an_instance_are_those_of_the_page(echo_server
     assert set(instance) == explained(page, "An instance in `/v0/status`")
 
 
+def test_members_of_a_key_are_those_that_the_page_names(echo_server, page):
+    """Each is taken, and anything else is refused by name."""
+    body = {"name": "all", "scopes": ["api"], "expires_in_days": 1, "models": ["echo"]}
+    body |= {"requests_per_minute": 60, "tokens_per_minute": 20_000}
+
+    status, _, _ = request(echo_server, "POST", "/v0/api-keys", body)
+    _, _, refused = request(echo_server, "POST", "/v0/api-keys", {"name": "one", "colour": "red"})
+
+    assert 201 == status
+    assert {*body, "expires_at"} == explained(page, '-d \'{"name": "ci"')
+    assert "colour" == json.loads(refused)["error"]["param"]
+
+
 def explained(page, start):
     """Return the names in the first column of the table after *start*."""
     table = re.search(r"(?:^\|.*\n)+", page[page.index(start) :], re.MULTILINE)[0]

@@ -12,7 +12,19 @@ def test_the_example_of_the_testing_page_passes(root, blocks, tmp_path):
     (tmp_path / "test_example.py").write_text(example)
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-c", "/dev/null", str(tmp_path)],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--rootdir",
+            str(tmp_path),
+            "-c",
+            "/dev/null",
+            str(tmp_path),
+        ],
         capture_output=True,
         text=True,
         check=False,
