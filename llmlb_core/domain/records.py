@@ -54,6 +54,11 @@ class Record:
     usage: Usage | None = None
     attempts: list[Attempt] = field(factory=list)
 
+    @property
+    def attempt_count(self) -> int:
+        """At how many endpoints the call was tried."""
+        return len(self.attempts) + (1 if self.served_by else 0)
+
     def describe(self, call: Call) -> None:
         """Note what the stage ``parse`` learned."""
         self.principal = call.principal.id

@@ -16,11 +16,15 @@ Importing this module imports Tortoise: do it in row modules and inside function
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import re
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from attrs import field, frozen
 from tortoise import fields
@@ -30,7 +34,7 @@ from tortoise.expressions import F, Q
 from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
-from llmlb_core.storage.connection import bound
+from llmlb_core.storage.connection import bound, client
 
 __all__ = [
     "BaseORMException",
@@ -51,7 +55,10 @@ __all__ = [
 
 @frozen(eq=False)
 class Database:
-    """The database that a plugin was started with; keep it when work will be done in other tasks, such as a blueprint's."""
+    """The database that a plugin was started with; keep it when work will be done in other tasks, such as a blueprint's.
+
+    Statements raise what ``database_faults()`` names when the database is away.
+    """
 
     _context: TortoiseContext = field(repr=False)
 
@@ -60,6 +67,33 @@ class Database:
         """Make models use this database inside the block."""
         with bound(self._context):
             yield
+
+    @property
+    def is_postgres(self) -> bool:
+        """Whether it is PostgreSQL, and not SQLite."""
+        return client(self._context).capabilities.dialect == "postgres"
+
+    async def select(self, statement: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Return the rows of *statement*, which has a ``?`` for each of *values*."""
+        return await client(self._context).execute_query_dict(self._numbered(statement), list(values))
+
+    async def execute(self, statement: str, values: Sequence[object] = ()) -> int:
+        """Run *statement* and return how many rows it changed."""
+        return (await client(self._context).execute_query(self._numbered(statement), list(values)))[0]
+
+    async def execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run *statement* for each of *rows*, in one transaction; with SQLite all of it in the driver's thread, *rows* too.
+
+        It goes on to its end where the caller is cancelled: stopped half way, its transaction would stay open for everybody.
+        """
+        work = client(self._context).execute_many(self._numbered(statement), rows)  # type: ignore[arg-type]  # it only iterates
+        await asyncio.shield(asyncio.ensure_future(work))
+
+    def _numbered(self, statement: str) -> str:
+        if not self.is_postgres:
+            return statement
+        numbers = itertools.count(1)
+        return re.sub(r"\?", lambda _: f"${next(numbers)}", statement)
 
 
 def current_database() -> Database:

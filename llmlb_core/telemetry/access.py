@@ -146,5 +146,5 @@ def _line(record: Record, offset_s: float) -> Line:
         None if first_token_s is None else int(first_token_s * 10_000) / 10,
         None if usage is None else usage.prompt_tokens,
         None if usage is None else usage.completion_tokens,
-        len(record.attempts) + (1 if record.served_by else 0),
+        record.attempt_count,
     )

@@ -1,0 +1,79 @@
+"""From a record to the values of a row."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from llmlb_core import Record
+
+TABLE = "storage_history_requests"
+COLUMNS = (
+    "id",
+    "started_at",
+    "duration_ms",
+    "first_token_ms",
+    "queue_ms",
+    "principal",
+    "operation",
+    "model",
+    "endpoint",
+    "stream",
+    "status",
+    "ending",
+    "error_code",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "attempts",
+    "bytes_in",
+    "bytes_out",
+    "client_address",
+)
+# A batch whose fate was not known is written again: a row that is there already stays.
+INSERT = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) ON CONFLICT (id) DO NOTHING"  # noqa: S608
+_MAX_TEXT = 300
+_MAX_NUMBER = 2**62
+
+
+def values_of(record: Record, clock_offset_s: float) -> tuple[object, ...]:
+    """Return the row of *record*.
+
+    Args:
+        record: A finished call.
+        clock_offset_s: ``time.time()`` minus ``time.monotonic()``, for records have only the latter.
+    """
+    usage, first_token_s = record.usage, record.first_token_s
+    if usage is None:
+        prompt_tokens = completion_tokens = cached_tokens = None
+    else:
+        prompt_tokens = min(usage.prompt_tokens, _MAX_NUMBER)
+        completion_tokens = min(usage.completion_tokens, _MAX_NUMBER)
+        cached_tokens = min(usage.cached_tokens, _MAX_NUMBER)
+    return (
+        record.id,
+        int((record.started_at + clock_offset_s) * 1000),
+        int(record.duration_s * 10_000) / 10,
+        None if first_token_s is None else int(first_token_s * 10_000) / 10,
+        int(record.queue_wait_s * 10_000) / 10,
+        storable(record.principal),
+        record.operation,
+        storable(record.model),
+        storable(record.served_by),
+        record.stream,
+        record.status,
+        record.ending,
+        None if record.error_code is None else storable(record.error_code),
+        prompt_tokens,
+        completion_tokens,
+        cached_tokens,
+        record.attempt_count,
+        record.bytes_in,
+        record.bytes_out,
+        storable(record.client_address),
+    )
+
+
+@lru_cache(maxsize=4096)
+def storable(text: str) -> str:
+    """Return *text* as every database takes it: a client wrote some of it, and one bad character would lose a whole batch."""
+    return text[:_MAX_TEXT].replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

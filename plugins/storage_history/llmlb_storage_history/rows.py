@@ -1,0 +1,35 @@
+"""The table. Tortoise makes and migrates it; rows are written and read by plain SQL, which is ten times as fast."""
+
+from __future__ import annotations
+
+from llmlb_core.storage.rows import Model, fields
+
+
+class RequestRow(Model):
+    """One call. ``started_at`` is in milliseconds since 1970: equal in both databases, and what pages are cut by."""
+
+    id = fields.CharField(max_length=64, primary_key=True)
+    started_at = fields.BigIntField()
+    duration_ms = fields.FloatField()
+    first_token_ms = fields.FloatField(null=True)
+    queue_ms = fields.FloatField()
+    principal = fields.TextField()
+    operation = fields.TextField()
+    model = fields.TextField()
+    endpoint = fields.TextField()
+    stream = fields.BooleanField()
+    status = fields.IntField()
+    ending = fields.TextField()
+    error_code = fields.TextField(null=True)
+    prompt_tokens = fields.BigIntField(null=True)
+    completion_tokens = fields.BigIntField(null=True)
+    cached_tokens = fields.BigIntField(null=True)
+    attempts = fields.IntField()
+    bytes_in = fields.BigIntField()
+    bytes_out = fields.BigIntField()
+    client_address = fields.TextField()
+
+    class Meta:
+        """Of Tortoise."""
+
+        table = "storage_history_requests"
