@@ -36,6 +36,7 @@ from llmlb_core.wire.lent_stream import LentStream
 
 ComeHome = Callable[[asyncio.Transport, bytes], None]
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
+FRAME_HEAD_BYTES = 9
 HALF_CLOSED_S = 5.0
 """An answer may take so long after its client ended its half; later the client counts as gone."""
 LINGER_S = 2.0
@@ -268,6 +269,15 @@ class _Http1(H11Protocol):
 
 class _Http2(H2Protocol):
     """HTTP/2, where a body that arrives after its answer does not end the connection, as it does in Hypercorn 0.18."""
+
+    async def handle(self, event: Event) -> None:
+        """Refuse frames that are too large when they begin; h2 says so only when it has read up to 16 MiB of one."""
+        await super().handle(event)
+        waiting_bytes = len(self.connection.incoming_buffer._data)  # noqa: SLF001  # h2 does not say it otherwise
+        if waiting_bytes > FRAME_HEAD_BYTES + self.connection.max_inbound_frame_size and not self.closed:
+            self.connection.close_connection(ErrorCodes.FRAME_SIZE_ERROR)
+            await self._flush()
+            await self.send(Closed())
 
     async def _handle_events(self, events: list[H2Event]) -> None:
         for event in events:

@@ -62,7 +62,8 @@ async def test_a_request_may_arrive_byte_by_byte(front):
     """Neither plane needs a whole message in one piece."""
     client = await front.connect()
 
-    text = b"PUT /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nbodyPOST /hot HTTP/1.1\r\nhost: a\r\n\r\nGET /echo HTTP/1.1\r\nhost: a\r\n\r\n"
+    text = b"PUT /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nbody"
+    text += b"POST /hot HTTP/1.1\r\nhost: a\r\n\r\nGET /echo HTTP/1.1\r\nhost: a\r\n\r\n"
     for byte in text:
         client.writer.write(bytes([byte]))
         await asyncio.sleep(0)
