@@ -59,6 +59,7 @@ class _Snapshot:
     models: tuple[LocalModel, ...] = ()
     by_name: dict[str, LocalModel] = field(factory=dict)
     problems: tuple[Problem, ...] = ()
+    problem_by_name: dict[str, Problem] = field(factory=dict)
 
 
 class Catalogue:
@@ -106,8 +107,8 @@ class Catalogue:
         return self._snapshot.problems
 
     def problem(self, name: str) -> Problem | None:
-        """Why the model *name* is not served, or None."""
-        return next((problem for problem in self.problems() if problem.id == name.lower() and problem.state != "warning"), None)
+        """Why the model of this id or alias is not served, or None."""
+        return self._snapshot.problem_by_name.get(name.lower())
 
     def installation(self, model_id: str) -> Installation | None:
         """How *model_id* was installed; None where it is not, or needs no files."""
@@ -228,7 +229,17 @@ class Catalogue:
         models.sort(key=lambda model: model.id)
         by_name, warnings = _names(models, {problem.id for problem in problems})
         ordered = sorted([*problems, *warnings], key=lambda problem: (problem.id, problem.state))
-        return _Snapshot(known, tuple(models), by_name, tuple(ordered))
+        return _Snapshot(known, tuple(models), by_name, tuple(ordered), self._problem_names(known, problems))
+
+    def _problem_names(self, known: Mapping[str, _Known], problems: Sequence[Problem]) -> dict[str, Problem]:
+        """File what cannot be served by id and alias: who calls it by another name is told the reason, too."""
+        by_name: dict[str, Problem] = {}
+        for problem in problems:
+            one, table = known.get(problem.id), self._tables.get(problem.id)
+            aliases = one.installation.manifest.aliases if one is not None and one.installation is not None else ()
+            for alias in (*aliases, *(table.aliases if table is not None else ())):
+                by_name.setdefault(alias.lower(), problem)
+        return by_name | {problem.id: problem for problem in problems}
 
 
 def _names(models: list[LocalModel], other_ids: set[str]) -> tuple[dict[str, LocalModel], list[Problem]]:

@@ -170,6 +170,20 @@ async def test_refresh_can_be_made_rare(catalogue_of, adding):
     assert catalogue.refresh()
 
 
+async def test_a_damaged_model_says_why_by_every_name(adding, catalogue_of, installed):
+    """Who calls it by an alias, of its manifest or of its table, reads the reason too, not that there is no such model."""
+    await adding.add(Wish(reference="toys:toy", aliases=("Small",)))
+    catalogue = catalogue_of(toy=ModelSettings(serves=("gpt-4o",)))
+    main = catalogue.local("small").path
+
+    main.write_bytes(b"TOY!")
+    catalogue.refresh()
+
+    assert [None] * 3 == [catalogue.local(name) for name in ("toy", "small", "gpt-4o")]
+    assert ["toy"] * 3 == [catalogue.problem(name).id for name in ("toy", "SMALL", "gpt-4o")]
+    assert catalogue.problem("other") is None
+
+
 async def test_an_id_beats_an_alias(adding, catalogue_of):
     """The alias is not served, and its owner is told."""
     await adding.add(Wish(reference="toys:toy", name="one"))
