@@ -235,7 +235,7 @@ class WorkerProcess:
                 f"Run `{command.python} -m pip install llmlb-core` and install the engine's plugin there too."
             )
         what = self._verdict or f"Its worker process {describe_exit(code)}"
-        said = f" Its last words: {words}" if words else ""
+        said = f" Its last words: {words.rstrip('.')}." if words else ""
         return f"Model {command.model!r} failed. {what}. Call it again to start it again.{said}"
 
     # --- hearing -----------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def no_endpoint(targets: Sequence[Target], exclude: frozenset[str]) -> NoEndpoin
     """Say why nothing can serve a call, endpoint by endpoint."""
     models = ", ".join(repr(target.model) for target in targets) or "the model"
     reasons = [
-        f"{endpoint.name}: {'was tried already' if endpoint.id in exclude else endpoint.unroutable_reason}"
+        f"{endpoint.name}: {'was tried already' if endpoint.id in exclude else str(endpoint.unroutable_reason).rstrip('.')}"
         for target in targets
         for endpoint in target.endpoints
     ]
