@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import SupportsIndex
 
 _WAITING = frozenset(
     {
@@ -33,6 +35,25 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
 
 
 @contextmanager
+def _seen_sleep() -> Iterator[None]:
+    """Report ``time.sleep``, which raises no audit event before Python 3.13."""
+    if sys.version_info >= (3, 13):
+        yield
+        return
+    sleep = time.sleep
+
+    def sleep_seen(seconds: float | SupportsIndex) -> None:
+        _hook("time.sleep", (seconds,))
+        sleep(seconds)
+
+    time.sleep = sleep_seen
+    try:
+        yield
+    finally:
+        time.sleep = sleep
+
+
+@contextmanager
 def no_io(what: str) -> Iterator[None]:
     """Fail where the code inside opens, connects, starts or sleeps, on this thread.
 
@@ -47,7 +68,8 @@ def no_io(what: str) -> Iterator[None]:
     seen: list[str] = []
     _watch.seen = seen
     try:
-        yield
+        with _seen_sleep():
+            yield
     finally:
         _watch.seen = None
     assert not seen, f"{what} is called on the event loop and must not wait, but did {seen[0]}"

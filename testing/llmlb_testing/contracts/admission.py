@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from llmlb_core import AdmissionPolicy, Admit, Load, Reject, Wait, Waiter
+from llmlb_core.errors import QueueFull, QueueTimeout
 from llmlb_testing.calls import make_call
 from llmlb_testing.endpoints import FakeEndpoint
 from llmlb_testing.io_guard import no_io
@@ -88,6 +89,8 @@ class AdmissionPolicyContract:
                 yard.served()[0].release()
 
             assert yard.waiting() == [], "calls wait although every slot is free"
+            refused = {type(arrival.error) for arrival in yard.arrivals} - {type(None)}
+            assert refused <= {QueueFull, QueueTimeout}, f"calls failed with {refused}"
         finally:
             yard.close()
 
@@ -106,6 +109,7 @@ class AdmissionPolicyContract:
                 yard.arrive("A")
                 yard.served()[0].release()
 
+            assert lonely.error is None or isinstance(lonely.error, QueueFull), lonely.error
             assert not lonely.is_waiting, "a call of B waited while 40 later and earlier ones of A were served"
         finally:
             yard.close()
