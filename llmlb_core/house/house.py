@@ -11,6 +11,7 @@ from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Target
 from llmlb_core.endpoints.registry import EndpointRegistry
 from llmlb_core.errors import PluginRequired
+from llmlb_core.house.bare import FirstCome, NoRouter
 from llmlb_core.house.directory import Directory, LocalRooms
 from llmlb_core.house.models_view import LateModelView
 from llmlb_core.models.catalogue import Catalogue
@@ -18,7 +19,7 @@ from llmlb_core.models.devices import machine_devices
 from llmlb_core.pipeline import Pipeline
 from llmlb_core.plugin_host.loader import load_plugins
 from llmlb_core.security.data_dir import prepare_data_dir
-from llmlb_core.settings.sections import Settings
+from llmlb_core.settings.sections import AdmissionSettings, RoutingSettings, Settings
 from llmlb_core.stages.acquire import Acquire
 from llmlb_core.stages.authenticate import Authenticate
 from llmlb_core.stages.authorize import Authorize
@@ -117,6 +118,8 @@ class House:
     def _build_pipeline(self, directory: Directory) -> Pipeline:
         settings, registry = self.settings, self.host.registry
         policy = registry.admission_policies.get(settings.admission.policy)
+        if policy is None and not registry.admission_policies and settings.admission.policy == AdmissionSettings().policy:
+            policy = FirstCome()
         if policy is None:
             raise _missing("admission policy", settings.admission.policy, registry.admission_policies, "[admission] policy")
         if settings.log.access:
@@ -124,7 +127,8 @@ class House:
         acquire = Acquire(self._router_for(), policy, settings.admission)
         return Pipeline(
             authenticate=Authenticate(
-                [registry.authenticators[name] for name in settings.auth.authenticators if not settings.auth.is_disabled],
+                # One that settings name is missing only where no plugin is installed at all: then nobody enters.
+                [registry.authenticators[name] for name in settings.auth.authenticators if name in registry.authenticators],
                 is_disabled=settings.auth.is_disabled,
             ),
             parse=Parse(settings.server),
@@ -142,6 +146,8 @@ class House:
     def _router_for(self) -> _RouterFor:
         settings, routers = self.settings, self.host.registry.routers
         wanted = {"": settings.routing.router, **{id_: model.router for id_, model in settings.models.items() if model.router}}
+        if not routers and set(wanted.values()) == {RoutingSettings().router}:
+            return _RouterFor({"": NoRouter()})
         for name in wanted.values():
             if name not in routers:
                 raise _missing("router", name, routers, "[routing] router")
