@@ -16,7 +16,8 @@ class TestApiKeys(AuthenticatorContract):
     @pytest.fixture
     def authenticator(self, served: Any) -> ApiKeyAuthenticator:
         """Of a running plugin."""
-        return served.authenticator
+        authenticator: ApiKeyAuthenticator = served.authenticator
+        return authenticator
 
     @pytest.fixture
     async def good_headers(self, served: Any) -> dict[str, str]:
