@@ -210,3 +210,48 @@ async def test_a_full_write_buffer_is_known_on_both_sides(front):
     assert was_full
     assert [(200, b"x" * 8_000_000), (200, b"cold"), (200, b"hot")] == answers
     await client.close()
+
+
+async def test_a_connection_may_be_paused_when_it_is_lent(front):
+    """Hypercorn reads at once what the wire did not want yet."""
+    client = await front.connect()
+    await client.call("POST /hot")
+    hot = front.connections[0]
+    lend = front.handover.lend
+
+    def lend_paused(transport, *args, **kwargs):
+        transport.pause_reading()
+        lend(transport, *args, **kwargs)
+
+    front.handover.lend = lend_paused
+    await client.send("POST /echo", headers="content-length: 1000000\r\n")
+    client.writer.write(b"x" * 1_000_000)
+    answers = [await client.answer(), await client.call("POST /hot")]
+
+    assert [(200, b"cold" + b"x" * 1_000_000), (200, b"hot")] == answers
+    assert hot.transport.is_reading()
+    await client.close()
+
+
+async def test_a_client_that_floods_a_lent_connection_is_held_back(front, pages):
+    """What follows the lent request is bounded, and all of it is served afterwards."""
+    client = await front.connect()
+    await client.send("GET /late")
+    await pages.entered.wait()
+    flood = b"POST /hot HTTP/1.1\r\nhost: a\r\n\r\n"
+    count = 4_000_000 // len(flood)
+    transport = front.connections[0].transport
+
+    client.writer.write(flood * count)
+    async with asyncio.timeout(10):
+        while transport.is_reading():  # noqa: ASYNC110  # the test looks from outside
+            await asyncio.sleep(0.01)
+    held_bytes = len(transport.get_protocol()._buffer)
+    pages.answer.set()
+    first = await client.answer()
+    for _ in range(count):
+        assert (200, b"hot") == await client.answer()
+
+    assert (200, b"late") == first
+    assert held_bytes < 1_000_000
+    await client.close()
