@@ -49,13 +49,13 @@ class Pipeline:
         self.running.enter(deadline)
         try:
             self.running.check()
-            principal = await self.authenticate(head.headers)
+            principal = self.authenticate.remembered(head.headers) or await self.authenticate(head.headers)
             call = await self.parse(head, entry, principal, outlet)
             record.describe(call)
             targets = self.authorize(call, self.resolve(call))
             call = self.transform(call, targets)
             rendering.keep_open(call, self.heartbeat_s)
-            lease = await self.acquire(call, targets, on_wait=rendering.waiting)
+            lease = self.acquire.at_once(call, targets) or await self.acquire(call, targets, on_wait=rendering.waiting)
             answer = await self.dispatch(call, targets, lease, record)
             await rendering.answer(call, answer)
             record.ending = "finished"

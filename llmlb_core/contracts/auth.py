@@ -18,10 +18,12 @@ class Authenticator(ABC):
 
     Attributes:
         name: What settings call it.
+        reads: Names of the headers that ``credential`` looks at; the same values are judged once, then remembered.
         generation: Raise this whenever an earlier answer may be wrong (a key was revoked); the core then asks again.
     """
 
     name: ClassVar[str]
+    reads: ClassVar[tuple[str, ...]] = ("authorization", "x-api-key")
     generation: int = 0
 
     @abstractmethod

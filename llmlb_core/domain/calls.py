@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 if TYPE_CHECKING:
     from llmlb_core.contracts.dialect import Dialect, Route
@@ -37,9 +37,9 @@ def new_id(prefix: str = "req") -> str:
     return f"{prefix}-{_process}{next(_count):08x}"
 
 
-@frozen
+@define(eq=False)
 class Head:
-    """The head of one request, as either plane saw it.
+    """The head of one request, as either plane saw it. Treat it as frozen, which costs a microsecond less than being so.
 
     Attributes:
         method: Upper case.
@@ -60,7 +60,7 @@ class Head:
     id: str = field(factory=new_id)
 
 
-@define
+@define(eq=False)
 class Call:
     """What the pipeline knows of one call. Treat it as frozen: change is ``attrs.evolve``.
 
@@ -89,4 +89,3 @@ class Call:
     deadline_at: float
     request: CanonicalRequest | None = None
     ignored: tuple[str, ...] = ()
-    tags: dict[str, str] = field(factory=dict)

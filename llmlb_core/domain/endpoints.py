@@ -5,26 +5,35 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from attrs import define, frozen
+from attrs import define, field
 
 if TYPE_CHECKING:
     from llmlb_core.contracts.endpoint import Endpoint
 
 
-@frozen
+@define(eq=False)
 class Target:
-    """What a model name resolved to: one model, and the endpoints that have it.
+    """What a model name resolved to: one model, and the endpoints that have it. Made once and kept where that is possible.
 
     Attributes:
         model: The served model's own name, after aliases and prefixes.
         endpoints: In stable order; routing decides among them.
+        ids: Of the endpoints.
+        candidates: One for each endpoint; whoever looks at them writes in the load of that moment.
     """
 
     model: str
     endpoints: tuple[Endpoint, ...]
+    ids: frozenset[str] = field(init=False)
+    candidates: tuple[Candidate, ...] = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Make what is asked for at every call."""
+        self.ids = frozenset([endpoint.id for endpoint in self.endpoints])
+        self.candidates = tuple([Candidate(endpoint, self, 0, 0, place) for place, endpoint in enumerate(self.endpoints)])
 
 
-@define
+@define(eq=False)
 class Candidate:
     """One endpoint at the moment of choosing.
 
@@ -41,7 +50,7 @@ class Candidate:
     position: int
 
 
-@frozen
+@define(eq=False)
 class Choice:
     """A router's answer: one of the candidates it was given, and why."""
 

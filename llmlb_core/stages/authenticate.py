@@ -13,6 +13,9 @@ from llmlb_core.errors import Unauthorized
 CACHE_SIZE = 10_000
 """Remembered principals; beyond it the one unused for longest is forgotten."""
 
+Seen = tuple[str | None, ...]
+"""The values of the headers that authenticators read. They hold secrets: never shown, never logged."""
+
 ANYBODY = Principal(id="anybody", name="anybody", scopes=frozenset({"admin"}))
 """Who calls where authentication is disabled."""
 
@@ -24,7 +27,24 @@ class Authenticate:
         """Use *authenticators*; with *is_disabled* everybody is an administrator."""
         self._authenticators = tuple(authenticators)
         self._is_disabled = is_disabled
-        self._cache: OrderedDict[Credential, tuple[int, Principal]] = OrderedDict()
+        self._reads = tuple(dict.fromkeys(name for each in authenticators for name in each.reads))
+        self._cache: OrderedDict[Seen, tuple[Authenticator, int, Principal]] = OrderedDict()
+
+    def remembered(self, headers: Mapping[str, str]) -> Principal | None:
+        """Return who sent *headers*, where the same ones were verified before and nothing has changed since."""
+        if self._is_disabled:
+            return ANYBODY
+        seen = tuple([headers.get(name) for name in self._reads])
+        known = self._cache.get(seen)
+        if known is None:
+            return None
+        authenticator, generation, principal = known
+        valid_until = principal.valid_until
+        if generation != authenticator.generation or (valid_until is not None and valid_until <= time.time()):
+            del self._cache[seen]
+            return None
+        self._cache.move_to_end(seen)
+        return principal
 
     async def __call__(self, headers: Mapping[str, str]) -> Principal:
         """Return who sent *headers*.
@@ -32,33 +52,23 @@ class Authenticate:
         Raises:
             Unauthorized: There is no credential, or a bad one.
         """
-        if self._is_disabled:
-            return ANYBODY
+        known = self.remembered(headers)
+        if known is not None:
+            return known
         for authenticator in self._authenticators:
             credential = authenticator.credential(headers)
             if credential is not None:
-                return self._remembered(authenticator, credential) or await self._verify(authenticator, credential)
+                seen = tuple([headers.get(name) for name in self._reads])
+                return await self._verify(authenticator, credential, seen)
         raise Unauthorized(
             "You didn't provide an API key. Send it as 'Authorization: Bearer sk_…' or 'X-API-Key: sk_…'; "
             "'llmlb keys create' makes one."
         )
 
-    def _remembered(self, authenticator: Authenticator, credential: Credential) -> Principal | None:
-        known = self._cache.get(credential)
-        if known is None:
-            return None
-        generation, principal = known
-        is_expired = principal.valid_until is not None and principal.valid_until <= time.time()
-        if generation != authenticator.generation or is_expired:
-            del self._cache[credential]
-            return None
-        self._cache.move_to_end(credential)
-        return principal
-
-    async def _verify(self, authenticator: Authenticator, credential: Credential) -> Principal:
+    async def _verify(self, authenticator: Authenticator, credential: Credential, seen: Seen) -> Principal:
         generation = authenticator.generation  # read first: a key revoked while we wait must not be remembered as good
         principal = await authenticator.verify(credential)
-        self._cache[credential] = (generation, principal)
+        self._cache[seen] = (authenticator, generation, principal)
         if len(self._cache) > CACHE_SIZE:
             self._cache.popitem(last=False)
         return principal

@@ -33,19 +33,16 @@ class Authorize:
             ModelNotAllowed: Every target is vetoed; the message is the first veto.
             RateLimited: A quota of the principal is used up.
         """
-        require_scope(call.principal, "api")
-        if not self._authorizers:
-            return targets
-        allowed: list[Target] = []
-        reason: str | None = None
-        for target in targets:
-            veto = next(filter(None, (each.veto(call.principal, call, target) for each in self._authorizers)), None)
-            if veto is None:
-                allowed.append(target)
-            else:
-                reason = reason or veto
-        if not allowed:
-            raise ModelNotAllowed(reason or "This model may not be used with this key.", param="model")
+        principal = call.principal
+        require_scope(principal, "api")
+        allowed = targets
+        for each in self._authorizers:
+            for target in allowed:
+                veto = each.veto(principal, call, target)
+                if veto:
+                    allowed = tuple([other for other in allowed if other is not target])
+                    if not allowed:
+                        raise ModelNotAllowed(veto, param="model")
         for each in self._counting:
-            each.admit(call.principal, call)
-        return tuple(allowed)
+            each.admit(principal, call)
+        return allowed

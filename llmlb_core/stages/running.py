@@ -7,6 +7,9 @@ import asyncio
 from llmlb_core.errors import ShuttingDown
 from llmlb_core.stages.deadline import Deadline
 
+WATCH_S = 0.5
+"""How often deadlines are looked at."""
+
 
 class Running:
     """Counts calls; lets them finish when the server stops, up to a limit."""
@@ -14,8 +17,8 @@ class Running:
     def __init__(self) -> None:
         """Begin open and empty."""
         self._deadlines: set[Deadline] = set()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._idle: asyncio.Event | None = None
+        self._watch: asyncio.TimerHandle | None = None
         self._is_draining = False
 
     @property
@@ -31,17 +34,21 @@ class Running:
     def enter(self, deadline: Deadline) -> None:
         """A call began."""
         self._deadlines.add(deadline)
-        self._idle.clear()
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().call_later(WATCH_S, self._look)
 
     def leave(self, deadline: Deadline) -> None:
         """A call ended."""
         self._deadlines.discard(deadline)
-        if not self._deadlines:
+        if self._idle is not None and not self._deadlines:
             self._idle.set()
 
     async def drain(self, timeout_s: float) -> None:
         """Take no new calls, wait for the running ones, then end those that are left with an error in their own dialect."""
         self._is_draining = True
+        self._idle = asyncio.Event()
+        if not self._deadlines:
+            return
         try:
             await asyncio.wait_for(self._idle.wait(), timeout_s)
         except TimeoutError:
@@ -53,3 +60,10 @@ class Running:
                 await asyncio.wait_for(self._idle.wait(), 5)
             except TimeoutError:
                 return
+
+    def _look(self) -> None:
+        """End the calls whose time has come."""
+        now = asyncio.get_running_loop().time()
+        for deadline in [deadline for deadline in self._deadlines if deadline.at <= now]:
+            deadline.pass_by()
+        self._watch = asyncio.get_running_loop().call_later(WATCH_S, self._look) if self._deadlines else None

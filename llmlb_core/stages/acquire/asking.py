@@ -53,6 +53,19 @@ class Asking:
                 return choice
         raise self._fault(who, call, "chose something that is not a candidate")
 
+    def admits_at_once(self, call: Call, queue: frozenset[str]) -> bool:
+        """Return the policy's answer.
+
+        Raises:
+            InternalError: The policy raised.
+        """
+        try:
+            return self._policy.admits_at_once(call, queue)
+        except CallError:
+            raise
+        except Exception as error:
+            raise self._fault(self._policy_name, call, f"raised {type(error).__name__}") from error
+
     def decide(self, call: Call, load: Load) -> Admit | Wait | Reject:
         """Return the policy's verdict.
 

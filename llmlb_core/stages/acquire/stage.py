@@ -12,7 +12,7 @@ from llmlb_core.contracts.admission import AdmissionPolicy, Admit, Load, Reject,
 from llmlb_core.contracts.endpoint import Endpoint
 from llmlb_core.contracts.router import Router
 from llmlb_core.domain.calls import Call
-from llmlb_core.domain.endpoints import Choice, Outcome, Target
+from llmlb_core.domain.endpoints import Candidate, Choice, Outcome, Target
 from llmlb_core.errors import CallError, QueueFull
 from llmlb_core.settings.sections import AdmissionSettings
 from llmlb_core.stages.acquire.asking import Asking
@@ -98,7 +98,8 @@ class Acquire:
             QueueTimeout: No slot became free in time.
             InternalError: The router or the policy failed.
         """
-        self._loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
         view = survey(targets, exclude)
         contested = False
         if self._lines.waiting_count:
@@ -120,6 +121,23 @@ class Acquire:
             self._asking.left(waiter)
             raise self._full(call, view)
         return await self._wait(waiter, view, exclude, on_wait)
+
+    def at_once(self, call: Call, targets: Sequence[Target]) -> Lease | None:
+        """Return a lease where nobody waits and the policy has nothing to decide; None = await the call of the stage itself."""
+        target = targets[0]
+        if self._lines.waiting_count or len(targets) > 1:
+            return None
+        free: list[Candidate] = []
+        for candidate in target.candidates:
+            endpoint = candidate.endpoint
+            in_flight, limit = endpoint.in_flight, endpoint.max_in_flight
+            if in_flight < limit and endpoint.unroutable_reason is None:
+                candidate.in_flight, candidate.max_in_flight = in_flight, limit
+                free.append(candidate)
+        if not free or not self._asking.admits_at_once(call, target.ids):
+            return None
+        choice = self._asking.choose(call, target, free)
+        return self._grant(choice, 0.0, 0) if choice is not None else None
 
     def wake(self, endpoint: Endpoint) -> None:
         """Hand out what is free at *endpoint*: it became routable, or grew."""

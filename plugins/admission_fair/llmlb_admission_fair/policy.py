@@ -54,6 +54,11 @@ class FairAdmission(AdmissionPolicy):
         """Principals that take memory: those with waiting calls, and at most ``MAX_REMEMBERED`` others."""
         return len(self._accounts) + len(self._remembered)
 
+    def admits_at_once(self, call: Call, queue: frozenset[str]) -> bool:
+        """Admit, and remember that this principal had a turn."""
+        self._remember((queue, call.principal.id), None)
+        return True
+
     def decide(self, call: Call, load: Load) -> Admit | Wait | Reject:
         """Admit where something is free that nobody waits for; else wait for one's turn."""
         who = (load.queue, call.principal.id)
