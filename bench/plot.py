@@ -45,6 +45,7 @@ def bars(title: str, panels: Sequence[tuple[str, Sequence[Bar]]]) -> str:
         f"<title>{escape(title)}</title>",
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
         f'<text x="16" y="30" font-size="17" font-weight="600">{escape(title)}</text>',
+        f'<text x="{WIDTH - 16}" y="30" font-size="11" text-anchor="end">logarithmic; shorter is better</text>',
     ]
     top = 50.0
     for name, rows in panels:

@@ -107,7 +107,7 @@ def _measure(result: Result, fleet: Fleet, bench: Bench, *, number: int, scenari
         with fleet.serving(peer, scenario) as server:
             numbers = scenario.measure(scenario, bench, server)
     except MeasurementFailed as error:
-        result.failures.append(Failure(number, scenario.name, peer.name, str(error)))
+        result.failures.append(Failure(number, scenario.name, peer.name, str(error).partition("\n")[0]))
         print(f"{head} FAILED: {error}", file=sys.stderr, flush=True)
         return
     result.measurements.append(

@@ -139,9 +139,11 @@ def _await_answer(server: Server, process: subprocess.Popen[bytes], body: bytes,
                 return answer
             seen = f"{answer.status} with {len(answer.body)} bytes: {answer.body[:200]!r}"
         time.sleep(0.1)
-    state = "runs" if process.poll() is None else f"ended with {process.returncode}"
-    tail = log.read_text(errors="replace")[-1500:]
-    raise MeasurementFailed(f"{peer.name} did not answer within {peer.ready_s:g} s ({state}); last: {seen}\n{tail}".rstrip())
+    ended = process.poll()
+    state = f"did not answer within {peer.ready_s:g} s" if ended is None else f"ended with exit code {ended} before it answered"
+    tail = log.read_text(errors="replace").strip().splitlines()[-15:]
+    told = f"{peer.name} {state}; last: {seen}; its log ends: {tail[-1] if tail else 'empty'}"
+    raise MeasurementFailed("\n".join([told, *tail]))
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
