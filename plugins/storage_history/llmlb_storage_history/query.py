@@ -14,7 +14,7 @@ MAX_COUNTED = 10_000
 """Pages and totals end here: to count ten million rows would take seconds. Cursors go on."""
 
 _PAGE = f"SELECT {', '.join(COLUMNS)} FROM {TABLE}{{where}} ORDER BY started_at DESC, id DESC LIMIT ? OFFSET ?"  # noqa: S608
-_COUNT = f"SELECT count(*) AS count FROM (SELECT 1 FROM {TABLE}{{where}} LIMIT ?) AS some"  # noqa: S608
+_COUNT = f"SELECT count(*) AS count FROM (SELECT 1 FROM {TABLE}{{where}} LIMIT ?) AS found"  # noqa: S608
 _ONE = f"SELECT {', '.join(COLUMNS)} FROM {TABLE} WHERE id = ?"  # noqa: S608
 
 
