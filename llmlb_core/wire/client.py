@@ -8,16 +8,19 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
-import orjson
-
 from llmlb_core.contracts.dialect import Entry
 from llmlb_core.domain.calls import Head
 from llmlb_core.pipeline import Pipeline
+from llmlb_core.telemetry.log import get_logger
 from llmlb_core.upstream.sweep import Sweep
 from llmlb_core.wire.clock import Clock
 from llmlb_core.wire.limits import ClientLimits
-from llmlb_core.wire.message import HEAD_END, PREFACE, BadMessage, Message
+from llmlb_core.wire.linger import Linger
+from llmlb_core.wire.message import HEAD_END, PREFACE, BadMessage, Message, origin_form
 from llmlb_core.wire.outlet import SocketOutlet
+from llmlb_core.wire.refusal import refusal
+
+_log = get_logger("wire")
 
 
 class Lender(Protocol):
@@ -36,7 +39,8 @@ class Surroundings(Protocol):
     limits: ClientLimits
     sweep: Sweep
     clock: Clock
-    connections: set[ClientConnection]
+    connections: set[ClientConnection | Linger]
+    is_stopping: bool
 
     @property
     def lender(self) -> Lender:
@@ -47,10 +51,19 @@ class Surroundings(Protocol):
 class ClientConnection(asyncio.Protocol):
     """HTTP/1.1 from one client.
 
+    Between calls there is no message. While one is served there are a message, an outlet and a call; when it was answered before
+    all of its body came, only the message, until the rest has come and is forgotten.
+
     Attributes:
+        call: The task that serves the current call.
         overdue_at: When the client's silence ends the connection; see ``Sweep``.
         is_write_paused: Whether the client reads more slowly than we write.
     """
+
+    __slots__ = (
+        "_around", "_held", "_is_read_paused", "_is_used", "_message", "_outlet", "_peer", "_unread_bytes", "_writable", "call",
+        "is_write_paused", "loop", "overdue_at", "transport",
+    )  # fmt: skip
 
     def __init__(self, around: Surroundings, loop: asyncio.AbstractEventLoop) -> None:
         """Serve one connection."""
@@ -59,13 +72,14 @@ class ClientConnection(asyncio.Protocol):
         self.transport: asyncio.Transport
         self.overdue_at = math.inf
         self.is_write_paused = False
+        self.call: asyncio.Task[None] | None = None
         self._peer = ""
         self._held = b""
         self._message: Message | None = None
         self._outlet: SocketOutlet | None = None
-        self._call: asyncio.Task[None] | None = None
         self._writable: asyncio.Future[None] | None = None
-        self._is_read_paused = False
+        self._is_read_paused = self._is_used = False
+        self._unread_bytes = 0
 
     # --- asyncio calls these
 
@@ -74,59 +88,90 @@ class ClientConnection(asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment]  # uvloop's transports do not derive from asyncio's
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if peer else ""
-        self._around.connections.add(self)
-        self._around.sweep.add(self)
-        self.overdue_at = self.loop.time() + self._around.limits.keep_alive_s
+        around = self._around
+        around.connections.add(self)
+        around.sweep.add(self)
+        self.overdue_at = self.loop.time() + around.limits.keep_alive_s
         ssl_object = transport.get_extra_info("ssl_object")
-        if ssl_object is not None and ssl_object.selected_alpn_protocol() == "h2":
+        if around.is_stopping:
+            transport.close()
+        elif ssl_object is not None and ssl_object.selected_alpn_protocol() == "h2":
             self._lend(b"", http2=True)
 
     def data_received(self, data: bytes) -> None:
         """Read a request; what follows it waits until it is answered."""
         message = self._message
         if message is None:
-            self._begin(self._held + data if self._held else data)
+            held = self._held
+            if self.is_write_paused:
+                self._hold(data)
+            elif held:
+                self._begin(held + data, len(held))
+            else:
+                self._begin(data)
         elif message.is_complete:
             self._hold(data)
         else:
             self._continue(message, data)
 
     def eof_received(self) -> None:
-        """The client has left: closing cancels its call."""
+        """The client has left, whatever it still reads: its call ends now, what was written is still sent."""
+        self.overdue_at = self.loop.time() + self._around.limits.read_s
+        if self.call is not None:
+            self.call.cancel()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the call; nobody is there to read its answer."""
         del exc
         self._forget()
-        if self._call is not None:
-            self._call.cancel()
-        if self._writable is not None and not self._writable.done():
+        if self.call is not None:
+            self.call.cancel()
+        if self._writable is not None:
             self._writable.cancel()
 
     def pause_writing(self) -> None:
         """The client reads slowly."""
         self.is_write_paused = True
+        self._unread_bytes = self.transport.get_write_buffer_size()
         self.overdue_at = self.loop.time() + self._around.limits.read_s
 
     def resume_writing(self) -> None:
         """The client has read."""
         self.is_write_paused = False
-        self.overdue_at = math.inf
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
+        if self.transport.is_closing():
+            return
         if self._outlet is not None:
+            self.overdue_at = math.inf
+            if self._writable is not None and not self._writable.done():
+                self._writable.set_result(None)
             self._outlet.resumed()
+        elif self._message is None:
+            self._next()
 
     def overdue(self) -> None:
-        """A head that takes too long is answered; silence between calls and clients that do not read are not."""
-        if self._held and self._message is None:
+        """A head or body that takes too long is answered; silence between calls and clients that do not read are not."""
+        transport = self.transport
+        if self.is_write_paused:
+            unread_bytes = transport.get_write_buffer_size()
+            if unread_bytes >= self._unread_bytes:
+                transport.abort()
+            self._unread_bytes = unread_bytes  # it reads, if slowly
+            self.overdue_at = self.loop.time() + self._around.limits.read_s
+        elif transport.is_closing():
+            transport.abort()
+        elif self._outlet is not None:
+            self._outlet.body_overdue()
+        elif self._message is None and self._held:
             self._refuse(BadMessage(408, f"The request's head did not arrive within {self._around.limits.head_s:g} s."))
-        elif self._message is None:
-            self.transport.close()
         else:
-            self.transport.abort()
+            self._close()
 
     # --- for the outlet
+
+    @property
+    def limits(self) -> ClientLimits:
+        """What this client may cost."""
+        return self._around.limits
 
     async def writable(self) -> None:
         """Return when the client has read enough; cancelled where it leaves."""
@@ -138,119 +183,156 @@ class ClientConnection(asyncio.Protocol):
         """The ``Date`` header and the end of a head."""
         return self._around.clock.date_line
 
+    def pause_reading(self) -> None:
+        """Let what the client sends wait with the client."""
+        if not self._is_read_paused and not self.transport.is_closing():
+            self._is_read_paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        if self._is_read_paused:
+            self._is_read_paused = False
+            self.transport.resume_reading()
+
     def close_when_idle(self) -> None:
         """The server stops: close now, or after the call that runs."""
-        if self._message is None:
-            self.transport.close()
-        else:
+        if self._message is not None and self._outlet is not None:
             self._message.keeps_alive = False
+        elif not self.transport.is_closing():
+            self._close()
 
     # --- requests
 
-    def _begin(self, data: bytes) -> None:
-        """Read a head, and what came with it."""
+    def _begin(self, data: bytes, searched: int = 0) -> None:
+        """Read a head, and what came with it; of *data* so many bytes were there before."""
         around = self._around
-        end = data.find(HEAD_END)
+        if data[0] <= 13:
+            data, searched = data.lstrip(b"\r\n"), 0  # RFC 9112 2.2: empty lines before a request are ignored
+        end = data.find(HEAD_END, max(0, searched - 3))
         if end < 0 or end > around.limits.head_bytes:
-            self._wait_for_head(data, is_too_large=end > 0 or len(data) > around.limits.head_bytes)
+            self._wait_for_head(data)
             return
         end += 4
-        if data.startswith(PREFACE[:18]):
+        if data.startswith(PREFACE) and not self._is_used:
             self._lend(data, http2=True)
             return
+        self._is_used = True
         message = Message()
         try:
             message.read_head(data[:end])
-            entry = around.entries.get(message.url.partition(b"?")[0])
-            if entry is None or message.method != "POST" or "upgrade" in message.headers:
-                self._lend(data, http2=False)
+            url = message.url
+            if not url.startswith(b"/") and b"://" in url:
+                self._begin(data.replace(url, origin_form(url, message.headers.get("host", "")), 1))
                 return
-            rest = data[end:]
-            if rest and not message.is_complete:
-                rest = message.read_body(rest)
         except BadMessage as problem:
             self._refuse(problem)
             return
+        entry = around.entries.get(url.partition(b"?")[0])
+        if entry is None or message.method != "POST" or "upgrade" in message.headers:
+            self._lend(data, http2=False)
+            return
+        rest = data[end:]
+        if rest and not message.is_complete:
+            rest = message.read_body(rest)
         self._held = rest
         self._message = message
         self.overdue_at = math.inf
-        self._serve(message, entry)
+        path, _, query = url.decode("latin-1").partition("?")
+        head = Head(message.method, path, query, message.headers, self._peer, time.monotonic())
+        outlet = self._outlet = SocketOutlet(self, message)
+        call = self.call = self.loop.create_task(around.pipeline.serve(head, entry, outlet))
+        call.add_done_callback(self._served)
 
-    def _wait_for_head(self, data: bytes, *, is_too_large: bool) -> None:
-        """Keep the beginning of a head until the rest comes."""
-        if is_too_large:
-            self._refuse(BadMessage(431, f"The request's head is larger than {self._around.limits.head_bytes} bytes."))
-            return
-        if not self._held:
-            data = data.lstrip(b"\r\n")  # RFC 9112 2.2: empty lines before a request are ignored
-            self.overdue_at = self.loop.time() + self._around.limits.head_s
-        self._held = data
-        if len(data) >= 24 and data.startswith(PREFACE[:18]):
-            self._lend(data, http2=True)
+    def _wait_for_head(self, data: bytes) -> None:
+        """Keep the beginning of a head until the rest comes, unless it can be none."""
+        limit = self._around.limits.head_bytes
+        line_end = data.find(b"\n")
+        if len(data) > limit:
+            what, status = ("head", 431) if 0 <= line_end <= limit else ("target", 414)
+            self._refuse(BadMessage(status, f"The request's {what} is larger than {limit} bytes."))
+        elif line_end > 0 and data[line_end - 1] != 13:
+            self._refuse(BadMessage(400, "The request has a line that does not end with CRLF."))
+        elif data and not 65 <= data[0] <= 90:
+            self._refuse(BadMessage(400, "The request does not begin with a method; is this a client of another protocol, or TLS?"))
+        else:
+            if data and not self._held:
+                self.overdue_at = self.loop.time() + self._around.limits.head_s
+            self._held = data
 
     def _continue(self, message: Message, data: bytes) -> None:
-        try:
-            self._held = message.read_body(data)
-        except BadMessage as problem:
-            if self._call is not None:
-                self._call.cancel()
-            self._refuse(problem)
-            return
+        self._held = message.read_body(data)
         if self._outlet is not None:
             self._outlet.arrived()
+        elif message.is_complete:
+            self._next()
 
     def _hold(self, data: bytes) -> None:
         """A pipelined request waits, within a bound."""
         self._held += data
-        if len(self._held) > self._around.limits.pipelined_bytes and not self._is_read_paused:
-            self._is_read_paused = True
-            self.transport.pause_reading()
-
-    def _serve(self, message: Message, entry: Entry) -> None:
-        url = message.url.decode("latin-1")
-        path, _, query = url.partition("?")
-        head = Head(message.method, path, query, message.headers, self._peer, time.monotonic())
-        outlet = self._outlet = SocketOutlet(self, message)
-        call = self._call = self.loop.create_task(self._around.pipeline.serve(head, entry, outlet))
-        call.add_done_callback(self._served)
+        if len(self._held) > self._around.limits.pipelined_bytes:
+            self.pause_reading()
 
     def _served(self, call: asyncio.Task[None]) -> None:
         """The call is over: on to the next, unless the connection is of no more use."""
         outlet, message = self._outlet, self._message
-        self._call = self._outlet = self._message = None
+        self.call = self._outlet = None
         transport = self.transport
+        error = None if call.cancelled() else call.exception()
+        if error is not None:
+            _log.error("call_raised", error=repr(error))
         if transport.is_closing():
-            if not call.cancelled():
-                call.exception()
-            return
-        if call.cancelled() or call.exception() is not None or outlet is None or not outlet.is_ended:
+            self._message = None
+        elif error is not None or call.cancelled() or outlet is None or message is None or not outlet.is_ended:
             transport.abort()
+        elif not message.keeps_alive:
+            self._close()
+        elif message.is_complete:
+            self._next()
+        else:
+            message.drop_body()
+            self.resume_reading()
+            self.overdue_at = self.loop.time() + self._around.limits.linger_s
+
+    def _next(self) -> None:
+        """Wait for a request, or begin the one that waits."""
+        self._message = None
+        if self._around.is_stopping:
+            self._close()
             return
-        if message is None or not message.keeps_alive:
-            transport.close()
-            return
-        self.overdue_at = self.loop.time() + self._around.limits.keep_alive_s
-        if self._is_read_paused:
-            self._is_read_paused = False
-            transport.resume_reading()
-        if self._held:
-            held, self._held = self._held, b""
+        self.overdue_at = self.loop.time() + (
+            self._around.limits.read_s if self.is_write_paused else self._around.limits.keep_alive_s
+        )
+        held = self._held
+        if held and not self.is_write_paused:
+            self._held = b""
             self._begin(held)
+        if self._is_read_paused and len(self._held) <= self._around.limits.pipelined_bytes:
+            self.resume_reading()
+
+    # --- the ends
 
     def _refuse(self, problem: BadMessage) -> None:
         """Answer what is not a request, and close."""
-        error = {"message": problem.reason, "type": "invalid_request_error", "param": None, "code": "bad_request"}
-        body = orjson.dumps({"error": error})
-        head = (
-            f"HTTP/1.1 {problem.status} \r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n"
-        )
-        self.transport.write(head.encode() + self.date_line().encode() + body)
-        self.transport.close()
+        self._held = b" "  # there may be more of it
+        self.transport.write(refusal(problem.status, problem.reason, self.date_line()))
+        self._close()
 
-    # --- lending
+    def _close(self) -> None:
+        """End the connection so that its client can read all that was written."""
+        message, held = self._message, self._held
+        self._message, self._held = None, b""
+        if held or self._is_read_paused or (message is not None and not message.is_complete):
+            self._is_read_paused = False
+            self._forget()
+            Linger(self.transport, self._around, self.loop.time())
+        else:
+            self.overdue_at = self.loop.time() + self._around.limits.read_s
+            self.transport.close()
 
     def _lend(self, data: bytes, *, http2: bool) -> None:
         self._held = b""
+        self._is_read_paused = False  # who borrows it reads
         self._forget()
         self._around.lender.lend(self, data, http2=http2)
 
@@ -258,7 +340,7 @@ class ClientConnection(asyncio.Protocol):
         """The connection is ours again; *data* is what was read and not used."""
         transport.set_protocol(self)
         self.connection_made(transport)
-        if data:
+        if data and not transport.is_closing():
             self.data_received(data)
 
     def _forget(self) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from http import HTTPStatus
+import math
+import struct
+from socket import SO_LINGER, SOL_SOCKET
 from typing import TYPE_CHECKING
 
 from llmlb_core.contracts.outlet import Headers, Outlet
-from llmlb_core.errors import BodyTimeout, BodyTooLarge
+from llmlb_core.errors import BodyTimeout, BodyTooLarge, InvalidRequest
+from llmlb_core.telemetry.log import get_logger
 from llmlb_core.wire.message import Message
+from llmlb_core.wire.refusal import STATUS_LINES
 
 if TYPE_CHECKING:
     from llmlb_core.wire.client import ClientConnection
 
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+_RESET = struct.pack("ii", 1, 0)
+_log = get_logger("wire")
 
 
 class SocketOutlet(Outlet):
@@ -26,51 +31,81 @@ class SocketOutlet(Outlet):
         self._arrived: asyncio.Future[None] | None = None
         self._head = b""
         self._is_chunked = False
+        self._announced: float = math.inf
         self._limit = 0
+        self._timeout_s = 0.0
         self.is_ended = False
+
+    # --- in
 
     async def body(self, max_bytes: int, timeout_s: float) -> bytes:
         """Return the whole request body."""
         message = self._message
-        self._limit = max_bytes
+        self._limit, self._timeout_s = max_bytes, timeout_s
+        if not message.is_complete and (message.length or message.body_bytes) <= max_bytes and message.problem is None:
+            await self._wait(timeout_s)
+        if message.problem is not None:
+            raise InvalidRequest(message.problem, code="bad_request")
         if (message.length or message.body_bytes) > max_bytes:
-            raise _too_large(max_bytes)
-        if not message.is_complete:
-            if message.expects_continue and not message.body_bytes:
-                self._connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            while not message.is_complete:
-                self._arrived = self._connection.loop.create_future()
-                try:
-                    async with asyncio.timeout(timeout_s):
-                        await self._arrived
-                except TimeoutError:
-                    raise BodyTimeout(
-                        f"The request body did not arrive: nothing came for {timeout_s:g} s after {message.body_bytes} bytes. "
-                        "Send it again."
-                    ) from None
-                if message.body_bytes > max_bytes:
-                    raise _too_large(max_bytes)
+            message.drop_body()
+            raise BodyTooLarge(f"The request body is larger than {max_bytes} bytes, the limit of this route. Send less.")
         return message.body()
+
+    async def _wait(self, timeout_s: float) -> None:
+        """Return when the body is there, cannot be read or is too large."""
+        connection, message = self._connection, self._message
+        if message.expects_continue and not message.body_bytes:
+            message.expects_continue = False
+            connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        connection.resume_reading()
+        self._arrived = connection.loop.create_future()
+        connection.overdue_at = connection.loop.time() + timeout_s
+        try:
+            await self._arrived
+        finally:
+            connection.overdue_at = math.inf
 
     def arrived(self) -> None:
         """The connection: a piece of the body came."""
+        connection, message, waiter = self._connection, self._message, self._arrived
+        if waiter is None:
+            if message.body_bytes > connection.limits.pipelined_bytes and not message.is_complete:
+                connection.pause_reading()  # nobody has said yet that the body is wanted
+        elif message.is_complete or message.problem is not None or message.body_bytes > self._limit:
+            if message.body_bytes > self._limit:
+                message.drop_body()
+            if not waiter.done():
+                waiter.set_result(None)
+        else:
+            connection.overdue_at = connection.loop.time() + self._timeout_s
+
+    def body_overdue(self) -> None:
+        """The connection: nothing of the body has come for too long."""
+        message = self._message
+        message.keeps_alive = False
         if self._arrived is not None and not self._arrived.done():
-            self._arrived.set_result(None)
-        elif self._limit and self._message.body_bytes > self._limit:
-            self._message.drop_body()
+            self._arrived.set_exception(
+                BodyTimeout(
+                    f"The request body did not arrive: nothing came for {self._timeout_s:g} s after {message.body_bytes} bytes. "
+                    "Send it again."
+                )
+            )
+
+    # --- out
 
     def open(self, status: int, headers: Headers) -> None:
         """Keep the head for the first piece of the body, so that both leave in one packet."""
         self.opened, self.status = True, status
         message = self._message
-        lines = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"]
+        lines = [STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"]
         self._is_chunked = True
         for name, value in headers:
             if name == "content-length":
                 self._is_chunked = False
-            lines.append(f"{name}: {value}\r\n" if "\n" not in value and "\r" not in value else "")
-        if not message.is_complete:
-            message.keeps_alive = False  # the rest of its body would be taken for the next request
+                self._announced = int(value)
+            lines.append(f"{name}: {value}\r\n" if value.isprintable() else f"{name}: {_printable(value)}\r\n")
+        if not message.is_complete and not self._can_go_on(message):
+            message.keeps_alive = False
         if self._is_chunked and message.version == "1.0":
             message.keeps_alive = self._is_chunked = False
         elif self._is_chunked:
@@ -82,10 +117,23 @@ class SocketOutlet(Outlet):
         lines.append(self._connection.date_line())
         self._head = "".join(lines).encode("latin-1", "replace")
 
+    def _can_go_on(self, message: Message) -> bool:
+        """Whether the rest of a body that nobody wants can be read, for the sake of the connection.
+
+        Not where a client waits for 100 Continue: whether it sends the body after our answer is its choice.
+        """
+        is_short = message.length is not None and message.missing <= self._connection.limits.pipelined_bytes
+        return is_short and (not message.expects_continue or message.body_bytes > 0)
+
     def write(self, data: bytes) -> None:
         """Send a piece of the body."""
         size = len(data)
+        if not size:
+            return  # an empty chunk would end the answer
         self.bytes_out += size
+        if self.bytes_out > self._announced:
+            self._mismatch()
+            return
         transport = self._connection.transport
         head = self._head
         if head:
@@ -116,14 +164,27 @@ class SocketOutlet(Outlet):
         transport = self._connection.transport
         if self._is_chunked:
             transport.write(self._head + b"0\r\n\r\n")
+        elif self.bytes_out < self._announced < math.inf:
+            self._mismatch()
         elif self._head:
             transport.write(self._head)
         self._head = b""
 
     def fail(self) -> None:
-        """Break the connection."""
-        self._connection.transport.abort()
+        """Break the connection so that the client cannot take what it has for the whole answer."""
+        transport = self._connection.transport
+        if not self._is_chunked and self._announced == math.inf:  # an end like any other would complete it
+            socket = transport.get_extra_info("socket")
+            if socket is not None and not transport.is_closing():
+                socket.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
+        transport.abort()
+
+    def _mismatch(self) -> None:
+        """More or less was written than announced: the rest would be taken for the next answer, or that for the rest."""
+        if not self._connection.transport.is_closing():
+            _log.error("answer_length_wrong", announced=self._announced, written=self.bytes_out)
+            self.fail()
 
 
-def _too_large(max_bytes: int) -> BodyTooLarge:
-    return BodyTooLarge(f"The request body is larger than {max_bytes} bytes, the limit of this route. Send less.")
+def _printable(value: str) -> str:
+    return "".join(each if each.isprintable() else "?" for each in value)

@@ -14,8 +14,10 @@ from llmlb_core.wire.client import ClientConnection
 from llmlb_core.wire.clock import Clock
 from llmlb_core.wire.handover import Handover
 from llmlb_core.wire.limits import ClientLimits
+from llmlb_core.wire.linger import Linger
 
 BACKLOG = 4096
+CANCEL_S = 2.0
 
 
 class _Lender:
@@ -35,18 +37,21 @@ class WireServer:
         connections: Those that are here; those that are lent are the handover's.
     """
 
-    def __init__(self, pipeline: Pipeline, dialects: Mapping[str, Dialect], handover: Handover) -> None:
+    def __init__(
+        self, pipeline: Pipeline, dialects: Mapping[str, Dialect], handover: Handover, limits: ClientLimits | None = None
+    ) -> None:
         """Serve the routes of *dialects* with *pipeline*, everything else with *handover*."""
         self._loop = asyncio.get_running_loop()
         self.pipeline = pipeline
         self.entries: Mapping[bytes, Entry] = {
             route.path.encode(): Entry(dialect, route) for dialect in dialects.values() for route in dialect.routes
         }
-        self.limits = ClientLimits()
+        self.limits = limits or ClientLimits()
         self.sweep = Sweep(self._loop)
         self.clock = Clock()
         self.lender = _Lender(handover)
-        self.connections: set[ClientConnection] = set()
+        self.connections: set[ClientConnection | Linger] = set()
+        self.is_stopping = False
         self._server: asyncio.Server | None = None
 
     async def start(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> None:
@@ -61,14 +66,19 @@ class WireServer:
 
     def stop_accepting(self) -> None:
         """Take no new connections; the others end after the call that they carry."""
+        self.is_stopping = True
         if self._server is not None:
             self._server.close()
         for connection in tuple(self.connections):
             connection.close_when_idle()
 
     async def stop(self) -> None:
-        """End every connection."""
+        """End every connection, and return when their calls have ended."""
         self.stop_accepting()
+        calls = [each.call for each in self.connections if isinstance(each, ClientConnection) and each.call is not None]
         for connection in tuple(self.connections):
             connection.transport.abort()
+        await asyncio.sleep(0)  # they are told in the loop's next turn
+        if calls:
+            await asyncio.wait(calls, timeout=CANCEL_S)
         self.sweep.stop()
