@@ -24,6 +24,7 @@
     │   ├── EndpointFailed            502  bad_gateway
     │   │   ├── EngineFailed          502  engine_failed           (load failed, crashed, raised)
     │   │   ├── EndpointBusy          429  endpoint_busy           (it said so itself)
+    │   │   ├── EndpointRefused       502  endpoint_refused        (it refused this server's own credential)
     │   │   └── EndpointTimeout       504  endpoint_timeout
     │   ├── NoEndpoint                503  no_capable_nodes
     │   ├── ModelLoading              503  model_loading
@@ -259,6 +260,13 @@ class EndpointBusy(EndpointFailed):
     status = 429
     type = "rate_limit_error"
     code = "endpoint_busy"
+
+
+class EndpointRefused(EndpointFailed):
+    """What the call was sent to does not accept the credential that this server has for it: an operator mends that."""
+
+    code = "endpoint_refused"
+    is_retryable = False
 
 
 class EndpointTimeout(EndpointFailed):

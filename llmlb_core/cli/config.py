@@ -28,7 +28,7 @@ def check(cli: CliContext) -> None:
     settings = cli.settings
     for warning in settings.warnings:
         click.echo(f"warning: {warning}", err=True)
-    problems = [*_plugin_problems(cli.host), *_name_problems(cli)]
+    problems = [*_plugin_problems(cli.host), *_name_problems(cli), *_endpoint_problems(cli)]
     if len(problems) == 1:
         raise SettingsInvalid(problems[0])
     if problems:
@@ -66,6 +66,17 @@ def _plugin_problems(host: PluginHost) -> Iterable[str]:
             # what a plugin's table has wrong names its key already
             prefix = "" if (status.reason or "").startswith("plugins.") else f"plugins.{status.name}: "
             yield f"{prefix}{status.reason}; mend: {status.mend}"
+
+
+def _endpoint_problems(cli: CliContext) -> Iterable[str]:
+    """Say which keys and certificates of servers are not there."""
+    from llmlb_core.endpoints.registry import find_servers
+
+    try:
+        find_servers(cli.settings, cli.environ)
+    except SettingsInvalid as error:
+        lines = str(error).splitlines()
+        yield from lines[1:] or lines
 
 
 def _name_problems(cli: CliContext) -> Iterable[str]:

@@ -35,6 +35,11 @@ class Exchange(Protocol):
         """See the class."""
         ...
 
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Further headers of the answer that the client is to see."""
+        ...
+
     def attach(self, outlet: Outlet) -> None:
         """Let the answer's body flow to *outlet*, whose head is out."""
         ...

@@ -2,13 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import frozen
 
 from llmlb_core.domain.models import Capability
+from llmlb_core.endpoints.secrets import read_secret
 from llmlb_core.endpoints.server import ServerEndpoint
 from llmlb_core.errors import SettingsInvalid
-from llmlb_core.settings.sections import EndpointSettings
+from llmlb_core.settings.problems import Problems
+from llmlb_core.settings.sections import EndpointSettings, Settings
+from llmlb_core.upstream.address import Address, parse_url
 from llmlb_core.upstream.sweep import Sweep
+
+
+@frozen
+class Server:
+    """What a server's settings come to: its address with the certificates read, and its key."""
+
+    settings: EndpointSettings
+    address: Address
+    key: str | None
+
+
+def find_servers(settings: Settings, environ: Mapping[str, str]) -> list[Server]:
+    """Return the servers of ``[[endpoints]]``, whose addresses and names were checked when the file was read.
+
+    Raises:
+        SettingsInvalid: Names every key and every ``ca_file`` that is not there, each with its path in the file.
+    """
+    problems = Problems(lambda _: str(settings.file or ""))
+    folder = settings.file.parent if settings.file else Path()
+    servers = []
+    for number, each in enumerate(settings.endpoints):
+        path = ("endpoints", number)
+        address, key = None, None
+        try:
+            address = parse_url(each.url, folder / each.ca_file if each.ca_file else None)
+        except SettingsInvalid as error:
+            problems.add((*path, "ca_file" if each.ca_file else "url"), str(error))
+        try:
+            key = read_secret(each.api_key, folder, environ)
+        except SettingsInvalid as error:
+            problems.add((*path, "api_key"), str(error))
+        if address is not None:
+            servers.append(Server(each, address, key))
+    problems.stop()
+    return servers
 
 
 class EndpointRegistry:
@@ -20,24 +62,20 @@ class EndpointRegistry:
         capabilities: What a model can do, by its name: what any of its servers says.
     """
 
-    def __init__(self, settings: Sequence[EndpointSettings], sweep: Sweep) -> None:
+    def __init__(self, settings: Settings, sweep: Sweep) -> None:
         """Describe the servers of *settings*.
 
         Raises:
-            SettingsInvalid: A name is missing or there twice, a URL or capability is unusable.
+            SettingsInvalid: See ``find_servers``.
         """
         by_model: dict[str, list[ServerEndpoint]] = {}
         capabilities: dict[str, tuple[Capability, ...]] = {}
-        names: set[str] = set()
         servers = []
-        for number, each in enumerate(settings):
-            if not each.name or each.name in names:
-                raise SettingsInvalid(f"endpoints[{number}].name is {each.name!r}; expected a name that no other endpoint has")
-            names.add(each.name)
-            server = ServerEndpoint(each, sweep)
+        for found in find_servers(settings, os.environ):
+            server = ServerEndpoint(found.settings, found.address, found.key, sweep)
             servers.append(server)
-            able = _capabilities(each)
-            for model in each.models:
+            able = tuple(Capability(each) for each in found.settings.capabilities)
+            for model in dict.fromkeys(found.settings.models):
                 by_model.setdefault(model, []).append(server)
                 capabilities[model] = tuple(dict.fromkeys((*capabilities.get(model, ()), *able)))
         self.servers = tuple(servers)
@@ -48,11 +86,3 @@ class EndpointRegistry:
         """Close every connection."""
         for server in self.servers:
             server.close()
-
-
-def _capabilities(settings: EndpointSettings) -> tuple[Capability, ...]:
-    try:
-        return tuple(Capability(each) for each in settings.capabilities)
-    except ValueError as error:
-        known = ", ".join(each.value for each in Capability)
-        raise SettingsInvalid(f"endpoint {settings.name!r}: {error}; known capabilities are {known}") from error

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from llmlb_core.contracts.endpoint import Endpoint, Result
-from llmlb_core.domain.calls import Call
+from llmlb_core.domain.calls import Call, Operation
 from llmlb_core.endpoints.rename import rename_model
-from llmlb_core.errors import InternalError, SettingsInvalid
-from llmlb_core.settings.sections import EndpointSettings, SecretReference
-from llmlb_core.upstream.address import parse_url
-from llmlb_core.upstream.exchange import Exchange, Limits
+from llmlb_core.errors import InternalError
+from llmlb_core.settings.sections import EndpointSettings
+from llmlb_core.upstream.address import Address
+from llmlb_core.upstream.exchange import Exchange
+from llmlb_core.upstream.limits import Limits
 from llmlb_core.upstream.pool import Pool
 from llmlb_core.upstream.sweep import Sweep
 
@@ -25,23 +24,17 @@ class ServerEndpoint(Endpoint):
 
     kind = "server"
 
-    def __init__(self, settings: EndpointSettings, sweep: Sweep) -> None:
-        """Describe the server; nothing is connected.
-
-        Raises:
-            SettingsInvalid: Its URL or key reference is unusable.
-        """
-        address = parse_url(settings.url, settings.ca_file)
-        key = read_secret(settings.api_key, settings.name)
+    def __init__(self, settings: EndpointSettings, address: Address, key: str | None, sweep: Sweep) -> None:
+        """Describe the server at *address*, which wants *key*; nothing is connected."""
         self.id = f"server:{settings.name}"
         self.name = settings.name
         self.models = settings.models
         self._max_in_flight = settings.max_in_flight
         self._sweep = sweep
-        self._pool = Pool(address)
+        self._pool = Pool(address, sweep)
         limits = settings.timeouts
-        self._limits = Limits(limits.connect_s, limits.head_s, limits.idle_s, limits.plain_s)
-        lines = ["content-type: application/json", "accept: */*", "user-agent: llmlb"]
+        self._limits = Limits(limits.connect_s, limits.head_s, limits.first_token_s, limits.idle_s, limits.plain_s)
+        lines = ["content-type: application/json", "accept: */*", "accept-encoding: identity", "user-agent: llmlb"]
         if key:
             lines.append(f"authorization: Bearer {key}")
         self._base_path = address.base_path
@@ -58,17 +51,24 @@ class ServerEndpoint(Endpoint):
         """None: a server of settings is always tried."""
         return None
 
+    @property
+    def pool(self) -> Pool:
+        """Its connections."""
+        return self._pool
+
     def speaks(self, dialect: str) -> bool:
         """OpenAI's dialect."""
         return dialect == "openai"
 
     def relay(self, call: Call, model: str) -> Exchange:
         """Send the body as it is, but for the model's name where an alias was used."""
-        exchange = Exchange(self._pool, self._limits, self._sweep, self.name, is_stream=call.stream)
         body = call.body if call.model == model else rename_model(call.body, model)
+        # Embeddings are never streamed, whatever the body says.
+        is_stream = call.stream and call.route.operation is not Operation.EMBEDDING
+        exchange = Exchange(self._pool, self._limits, self._sweep, self.name, is_stream=is_stream)
         head = self._heads.get(call.route.path) or self._head(call.route.path)
         headers = call.head.headers
-        extra = b"".join(f"{name}: {headers[name]}\r\n".encode("latin-1") for name in PASSED_ON if name in headers)
+        extra = b"".join(_line(name, headers[name]) for name in PASSED_ON if name in headers)
         exchange.start(b"%sx-request-id: %s\r\n%scontent-length: %d\r\n\r\n%s" % (head, call.id.encode(), extra, len(body), body))
         return exchange
 
@@ -87,23 +87,6 @@ class ServerEndpoint(Endpoint):
         return head
 
 
-def read_secret(reference: SecretReference | None, name: str) -> str | None:
-    """Return the secret that *reference* names.
-
-    Raises:
-        SettingsInvalid: It is not there; says where it was looked for.
-    """
-    if reference is None:
-        return None
-    if (reference.env is None) == (reference.file is None):
-        raise SettingsInvalid(f'endpoint {name!r}: api_key needs one of env and file, such as {{ env = "VARIABLE" }}')
-    if reference.env is not None:
-        secret = os.environ.get(reference.env, "").strip()
-        where = f"the environment variable {reference.env}"
-    else:
-        path = Path(reference.file or "")
-        secret = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
-        where = f"the file {path}"
-    if not secret or any(ord(character) < 33 or ord(character) > 126 for character in secret):
-        raise SettingsInvalid(f"endpoint {name!r}: api_key is to be found in {where}, which holds none")
-    return secret
+def _line(name: str, value: str) -> bytes:
+    """Return a header of the client's, where it is one line of ASCII; it came through somebody else's parser."""
+    return f"{name}: {value}\r\n".encode() if value.isascii() and value.isprintable() else b""

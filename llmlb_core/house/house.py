@@ -98,7 +98,7 @@ class House:
                 _log.warning("model_unusable", model=problem.id, reason=problem.reason)
             sweep = Sweep(asyncio.get_running_loop())
             rooms.callback(sweep.stop)
-            servers = EndpointRegistry(settings.endpoints, sweep)
+            servers = EndpointRegistry(settings, sweep)
             rooms.callback(servers.close)
             directory = Directory(catalogue, LocalRooms(registry.engines, devices, supervisor), servers)
             self._models.fill(directory)

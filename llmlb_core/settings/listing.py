@@ -64,6 +64,9 @@ def _rows(path: KeyPath, value: object, origins: Mapping[KeyPath, str]) -> Itera
                 yield Row(render_path(member_path), None if member is None else MASK, _origin(member_path, origins))
             else:
                 yield from _rows(member_path, mask(member) if mask else member, origins)
+    elif isinstance(value, tuple) and value and has(type(value[0])):
+        for index, member in enumerate(value):
+            yield from _rows((*path, index), member, origins)
     elif isinstance(value, Mapping) and value:
         for key, member in value.items():
             yield from _rows((*path, str(key)), member, origins)

@@ -14,6 +14,7 @@ from typing import Any
 from attrs import define, evolve, field, frozen
 
 from llmlb_core.errors import SettingsInvalid
+from llmlb_core.settings.endpoints import check_endpoints
 from llmlb_core.settings.env import Environment, read_environment, section_classes
 from llmlb_core.settings.locate import line_by_path
 from llmlb_core.settings.problems import Path as KeyPath
@@ -166,6 +167,8 @@ def _structure_all(tables: dict[str, object], problems: Problems) -> dict[str, A
             values[name] = _structure_named(name, table, ModelSettings if name == "models" else EngineSettings, problems)
         elif name == "endpoints":
             values[name] = structure(table, tuple[EndpointSettings, ...], (name,), problems)
+            if values[name] is not INVALID:
+                check_endpoints(values[name], problems)
         elif name == "plugins":
             own, plugin_tables = _split_plugins(table)
             values[name] = structure_class(PluginsSettings, own, (name,), problems)
@@ -208,10 +211,14 @@ def _normal(path: KeyPath) -> KeyPath:
 
 
 def _leaves(table: Mapping[str, object], path: KeyPath = ()) -> list[KeyPath]:
-    """Every key path down to values that are no tables."""
+    """Every key path down to values that are no tables, nor arrays of tables."""
     found: list[KeyPath] = []
     for key, value in table.items():
         found.append((*path, key))
         if isinstance(value, Mapping):
             found.extend(_leaves(value, (*path, key)))
+        elif isinstance(value, list):
+            for index, member in enumerate(value):
+                if isinstance(member, Mapping):
+                    found.extend(_leaves(member, (*path, key, index)))
     return found

@@ -195,10 +195,10 @@ class EngineSettings:
 
 @frozen
 class SecretReference:
-    """Where a secret is found; a secret itself never stands in the file."""
+    """``[endpoints.api_key]``: where a secret is found; a secret itself never stands in the file."""
 
     env: str | None = setting(None, "Environment variable that holds it.")
-    file: Path | None = setting(None, "File that holds it, alone.")
+    file: Path | None = setting(None, "File that holds it, alone; relative to the settings file's folder.")
 
 
 @frozen
@@ -207,7 +207,8 @@ class TimeoutSettings:
 
     connect_s: float = setting(5.0, "To connect.", minimum=0.01)
     head_s: float = setting(30.0, "To begin the answer of a stream.", minimum=0.01)
-    idle_s: float = setting(20.0, "Between two pieces of a stream.", minimum=0.01)
+    first_token_s: float = setting(120.0, "From there to the first event; comments are none.", minimum=0.01)
+    idle_s: float = setting(20.0, "Between two pieces of a stream; comments count.", minimum=0.01)
     plain_s: float = setting(600.0, "To answer a call that is no stream.", minimum=0.01)
 
 
@@ -221,7 +222,9 @@ class EndpointSettings:
     capabilities: tuple[str, ...] = setting(("text_generation",), "What its models can do.")
     max_in_flight: int = setting(8, "Calls it takes at a time.", minimum=1, maximum=100_000)
     api_key: SecretReference | None = setting(None, 'Its API key: `{ env = "VARIABLE" }` or `{ file = "path" }`.')
-    ca_file: Path | None = setting(None, "Certificates that sign its own, in PEM; absent = the system's.")
+    ca_file: Path | None = setting(
+        None, "Certificates in PEM that sign its own; absent = the system's. Relative to the file's folder."
+    )
     timeouts: TimeoutSettings = setting(TimeoutSettings(), "How long it may take.")
 
 

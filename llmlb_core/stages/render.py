@@ -81,12 +81,15 @@ class Rendering:
             raise EndpointFailed(f"Endpoint '{self._record.served_by}' refused the request with {exchange.status}.")
         self._call = call
         if not outlet.opened:
+            self._headers += exchange.headers
             self._open(exchange.status, exchange.content_type, exchange.content_length)
         self._record.first_token_s = time.monotonic() - self._record.started_at
         outlet.committed = True
         exchange.attach(outlet)
-        await answer.finished()
-        self._record.usage = exchange.usage
+        try:
+            await answer.finished()
+        finally:  # a stream that was cut may have told its usage so far
+            self._record.usage = exchange.usage
 
     async def _render(self, call: Call, answer: ResultsAnswer) -> None:
         """Write the answer's results in the dialect."""

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from llmlb_core.errors import SettingsInvalid
+from llmlb_core.settings.endpoints import url_problem
 from llmlb_core.upstream.tls import client_context
 
 
@@ -17,6 +18,7 @@ class Address:
     """A server's address, taken apart once.
 
     Attributes:
+        host: A name, or an IP address without brackets.
         host_header: What ``Host`` says.
         base_path: What stands before ``/v1``, without a slash at its end.
         tls: None for plain HTTP.
@@ -35,18 +37,11 @@ def parse_url(url: str, ca_file: Path | None = None) -> Address:
     Raises:
         SettingsInvalid: Says what was seen and what was expected.
     """
-    problem = f"the endpoint URL {url!r} is not usable: expected http://HOST[:PORT][/PATH] or https://…"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise SettingsInvalid(f"{problem} ({error})") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise SettingsInvalid(problem)
-    if parts.username or parts.password:
-        raise SettingsInvalid('an endpoint URL holds a user name or password; set api_key = { env = "…" } instead')
-    if any(character <= " " or character == "\x7f" for character in url):
-        raise SettingsInvalid(problem)
+    problem = url_problem(url)
+    if problem is not None:
+        raise SettingsInvalid(f"the endpoint's url {problem}")
+    parts = urlsplit(url)
+    assert parts.hostname is not None
     tls = client_context(ca_file) if parts.scheme == "https" else None
-    path = parts.path.rstrip("/").removesuffix("/v1")
-    return Address(parts.hostname, port or (443 if tls else 80), parts.netloc, path, tls)
+    path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
+    return Address(parts.hostname, parts.port or (443 if tls else 80), parts.netloc.removesuffix(":"), path, tls)

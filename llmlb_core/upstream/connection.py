@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from llmlb_core.upstream.exchange import Exchange
     from llmlb_core.upstream.pool import Pool
 
-MAX_HEAD_BYTES = 64 * 1024
+MAX_BARE_BYTES = 64 * 1024
+"""What may come between two pieces of a body: heads, chunk extensions, trailers."""
 
 
 class Connection(asyncio.Protocol):
@@ -19,83 +20,82 @@ class Connection(asyncio.Protocol):
 
     Attributes:
         is_reused: Whether it has answered before: the server may have closed it while we were about to use it.
+        is_lost: Whether it is closed for good.
         idle_since: When it came back to the pool, on the loop's clock.
     """
 
     __slots__ = (
-        "_body_until_close",
-        "_exchange",
-        "_has_length",
-        "_head_bytes",
-        "_parser",
-        "_pool",
-        "idle_since",
-        "is_reused",
-        "transport",
-    )
+        "_bare_bytes", "_exchange", "_has_length", "_is_overrun", "_is_whole", "_keeps_alive", "_parser", "_pool", "idle_since",
+        "is_lost", "is_reused", "transport",
+    )  # fmt: skip
 
     def __init__(self, pool: Pool) -> None:
         """Belong to *pool*."""
         self._pool = pool
         self._exchange: Exchange | None = None
-        self._parser: httptools.HttpResponseParser | None = None
+        self._parser: httptools.HttpResponseParser
         self.transport: asyncio.Transport
-        self.is_reused = False
+        self.is_reused = self.is_lost = False
         self.idle_since = 0.0
-        self._head_bytes = 0
-        self._has_length = False
-        self._body_until_close = False
+        self._bare_bytes = 0
+        self._has_length = self._is_whole = self._is_overrun = self._keeps_alive = False
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether any byte came since the request was sent."""
+        return self._bare_bytes > 0 or (self._exchange is not None and self._exchange.status > 0)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self.transport = transport  # type: ignore[assignment]  # uvloop's transports do not derive from asyncio's
+        self._pool.made(self)
 
     def send(self, exchange: Exchange, request: bytes) -> None:
         """Send *request* and tell *exchange* of the answer."""
         self._exchange = exchange
         self._parser = httptools.HttpResponseParser(self)
-        self._head_bytes = 0
-        self._has_length = self._body_until_close = False
+        self._bare_bytes = 0
+        self._has_length = self._is_whole = self._is_overrun = False
         self.transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; what nobody waits for ends the connection."""
         exchange = self._exchange
         if exchange is None:
-            self._pool.forget(self)
-            self.transport.abort()
+            self.abort()
             return
-        exchange.alive()
-        assert self._parser is not None
-        if not exchange.status:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES + len(data):
-                self._broken("its answer's head is too large")
-                return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._broken("it switched protocols")
             return
         except httptools.HttpParserError as error:
-            self._broken(f"it sent what is not HTTP ({type(error).__name__})")
-            return
-        if self._exchange is exchange:
-            exchange.flush()
+            if not self._is_whole:
+                self._broken(f"it sent what is not HTTP ({error})")
+                return
+            self._is_overrun = True
+        if self._is_whole:
+            self._end(exchange)
+        elif self._exchange is not None and not exchange.flush():
+            self._bare_bytes += len(data)
+            if self._bare_bytes > MAX_BARE_BYTES:
+                self._broken("its answer has too large a head or trailer")
 
     def eof_received(self) -> None:
         """Close; ``connection_lost`` decides what that means."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the exchange: an answer without a length is complete, any other is cut."""
+        self.is_lost = True
         self._pool.forget(self)
-        exchange, self._exchange = self._exchange, None
+        exchange = self._exchange
         if exchange is None:
             return
-        if exc is None and self._body_until_close and exchange.status:
-            exchange.complete()
+        if exc is None and exchange.status and not self._has_length:
+            exchange.complete(is_certain=False)
         else:
             exchange.lost(self)
+        self._exchange = None
 
     def pause_writing(self) -> None:
         """The server reads slowly: the request waits in the transport's buffer, which is as large as the request."""
@@ -103,52 +103,77 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """See ``pause_writing``."""
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """httptools: a header of the answer."""
-        lower = name.lower()
-        if lower in (b"content-length", b"transfer-encoding"):
-            self._has_length = True
-        exchange = self._exchange
-        if exchange is not None:
-            exchange.header(lower, value)
-
-    def on_headers_complete(self) -> None:
-        """httptools: the head is complete; 1xx heads are not the answer."""
-        assert self._parser is not None
-        status = self._parser.get_status_code()
-        if status >= 200 and self._exchange is not None:
-            self._body_until_close = not self._has_length and status not in (204, 304)
-            self._exchange.head(status)
-
-    def on_body(self, body: bytes) -> None:
-        """httptools: a piece of the body."""
-        if self._exchange is not None:
-            self._exchange.body_piece(body)
-
-    def on_message_complete(self) -> None:
-        """httptools: the answer is complete, or was a 1xx."""
-        exchange, parser = self._exchange, self._parser
-        assert parser is not None
-        if exchange is None or parser.get_status_code() < 200 or self._body_until_close:
-            self._has_length = False
-            return
-        self._exchange = None
-        if parser.should_keep_alive():
-            self.is_reused = True
-            self._pool.put(self)
-        else:
-            self.transport.close()
-        exchange.complete()
-
     def abort(self) -> None:
         """End the connection: nobody wants its answer."""
         self._exchange = None
         self._pool.forget(self)
         self.transport.abort()
 
+    # --- httptools calls these
+
+    def on_message_begin(self) -> None:
+        """Something begins; after the whole answer that is something nobody asked for."""
+        self._is_overrun = self._is_whole
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header of the answer, or a trailer, which is ignored."""
+        exchange = self._exchange
+        if exchange is None or exchange.status or self._is_whole:
+            return
+        name = name.lower()
+        if name == b"content-length":
+            self._has_length = True
+        elif name == b"transfer-encoding":
+            # Any other coding would have to be undone; `identity` is of old servers, which close to say that they are done.
+            self._has_length = value.lower() != b"identity"
+            if self._has_length and value.lower() != b"chunked":
+                exchange.refuse("it used a transfer coding that nobody asked for")
+        exchange.header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is complete; 1xx heads are not the answer."""
+        exchange, status = self._exchange, self._parser.get_status_code()
+        if exchange is None or self._is_whole or 100 <= status < 200:
+            return
+        self._has_length = self._has_length or status in (204, 304)
+        exchange.head(status, has_length=self._has_length)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        if self._exchange is not None and not self._is_whole:
+            self._exchange.body_piece(body)
+
+    def on_message_complete(self) -> None:
+        """The answer is complete, or was a 1xx."""
+        exchange = self._exchange
+        if exchange is None or self._is_whole:
+            return
+        if not exchange.status:
+            self._has_length = False
+            exchange.forget_head()
+            return
+        self._is_whole = True
+        self._keeps_alive = self._parser.should_keep_alive()
+
+    # --- inside
+
+    def _end(self, exchange: Exchange) -> None:
+        """The answer is whole; keep the connection where that is safe.
+
+        It is not where the server said more than was asked, for that would be the next call's answer, nor where it answered
+        before it had read the request, for the rest of that is on its way still.
+        """
+        self._exchange = None
+        transport = self.transport
+        if self._keeps_alive and not self._is_overrun and not transport.get_write_buffer_size() and not transport.is_closing():
+            self.is_reused = True
+            self._pool.put(self)
+        else:
+            transport.close()
+        exchange.complete()
+
     def _broken(self, reason: str) -> None:
-        exchange, self._exchange = self._exchange, None
-        self._pool.forget(self)
-        self.transport.abort()
+        exchange = self._exchange
+        self.abort()
         if exchange is not None:
             exchange.fail(reason)

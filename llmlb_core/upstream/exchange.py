@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import math
-
-from attrs import frozen
 
 from llmlb_core.contracts.outlet import Outlet
-from llmlb_core.domain.results import Usage
-from llmlb_core.errors import CallError, EndpointBusy, EndpointFailed, EndpointTimeout
+from llmlb_core.errors import CallError, EndpointFailed, EndpointTimeout
 from llmlb_core.upstream.connection import Connection
+from llmlb_core.upstream.incoming import Incoming
+from llmlb_core.upstream.limits import CLIENT_READ_S, REUSED_S, Limits
 from llmlb_core.upstream.pool import Pool
+from llmlb_core.upstream.refusals import is_passed_on, refusal, unreachable
 from llmlb_core.upstream.sweep import Sweep
-from llmlb_core.upstream.usage import read_usage
-
-PLAIN_COMMIT_BYTES = 1024 * 1024
-"""A plain answer is held back until it is whole, up to this size; so a cut one can be tried again."""
-MAX_EVENT_BYTES = 4 * 1024 * 1024
-_PASSED_ON = frozenset({400, 404, 405, 409, 413, 415, 422})
-"""Refusals of the request itself: the client is told in the server's own words."""
 
 
-@frozen
-class Limits:
-    """How long a server may take; seconds."""
-
-    connect_s: float = 5.0
-    head_s: float = 30.0
-    idle_s: float = 20.0
-    plain_s: float = 600.0
-
-
-class Exchange:
+class Exchange(Incoming):
     """Sends one request and passes the answer on.
 
     Before ``committed`` nothing has reached the client, and a failure may be tried elsewhere. After it ``attach`` lets bytes
@@ -46,66 +28,33 @@ class Exchange:
     """
 
     __slots__ = (
-        "__weakref__",
-        "_connection",
-        "_content_length",
-        "_dialing",
-        "_end",
-        "_error",
-        "_held",
-        "_is_complete",
-        "_is_event_stream",
-        "_is_stream",
-        "_limits",
-        "_loop",
-        "_name",
-        "_outlet",
-        "_parts",
-        "_pool",
-        "_request",
-        "_retry_after",
-        "_size",
+        "__weakref__", "_connection", "_dialing", "_end", "_error", "_is_paused", "_name", "_pool", "_request", "_sent_at",
         "_sweep",
-        "committed",
-        "content_type",
-        "overdue_at",
-        "status",
-        "usage",
     )  # fmt: skip
 
     def __init__(self, pool: Pool, limits: Limits, sweep: Sweep, name: str, *, is_stream: bool) -> None:
         """Use *pool*; *name* is what errors call the server."""
-        self._loop = asyncio.get_running_loop()
-        self._pool, self._limits, self._sweep, self._name, self._is_stream = pool, limits, sweep, name, is_stream
+        super().__init__(limits, is_stream=is_stream)
+        self._pool, self._sweep, self._name = pool, sweep, name
         self._request = b""
+        self._sent_at = 0.0
         self._connection: Connection | None = None
         self._dialing: asyncio.Task[None] | None = None
-        self._outlet: Outlet | None = None
-        self._parts: list[bytes] = []
-        self._held = b""
-        self._size = 0
-        self._is_complete = self._is_event_stream = False
+        self._is_paused = False
         self._end: asyncio.Future[None] | None = None
-        self._error: CallError | None = None
-        self._content_length: str | None = None
-        self._retry_after: str | None = None
-        self.committed: asyncio.Future[None] = self._loop.create_future()
-        self.status = 0
-        self.content_type = "application/json"
-        self.usage: Usage | None = None
-        self.overdue_at = math.inf
+        self._error: BaseException | None = None
 
     # --- what the pipeline calls
 
     def start(self, request: bytes) -> None:
         """Send *request*, over an idle connection or a new one."""
         self._request = request
-        now = self._loop.time()
-        connection = self._pool.take(now)
+        now = self._sent_at = self._loop.time()
         self.overdue_at = now + (self._limits.head_s if self._is_stream else self._limits.plain_s)
         self._sweep.add(self)
+        connection = self._pool.take(now)
         if connection is None:
-            self._dial()
+            self._dialing = self._loop.create_task(self._dial(), name="connect")
         else:
             self._connection = connection
             connection.send(self, request)
@@ -116,18 +65,18 @@ class Exchange:
         outlet.source = self
         held, self._held = self._held, b""
         if held:
-            self._pass_on(held)
-
-    @property
-    def content_length(self) -> str | None:
-        """The length of the body that will flow, where it is known."""
-        return str(len(self._held)) if self._is_complete else self._content_length
+            outlet.write(bytes(held))
+        if outlet.is_paused:
+            self.pause()
+        elif self._is_paused:
+            self.resume()
 
     async def finished(self) -> None:
         """Return when the whole answer was passed on.
 
         Raises:
             EndpointFailed: It was cut.
+            CancelledError: The client does not read.
         """
         if self._error is None and not self._is_complete:
             self._end = self._loop.create_future()
@@ -137,174 +86,139 @@ class Exchange:
 
     def abort(self) -> None:
         """Give up: close the connection unless the answer is whole."""
-        self._sweep.discard(self)
         self._outlet = None
-        if self._dialing is not None:
-            self._dialing.cancel()
-        connection, self._connection = self._connection, None
-        if connection is not None and not self._is_complete:
-            connection.abort()
+        self._drop()
 
     def overdue(self) -> None:
-        """The server was silent for too long."""
-        if self._outlet is not None and self._outlet.is_paused:
-            self.alive()  # it is our reader that is slow
-            return
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.abort()
-        self._fail(EndpointTimeout(f"Endpoint '{self._name}' was silent for too long."))
+        """Something took too long: the server, or the client that does not read what the server sent."""
+        limits, name = self._limits, self._name
+        if self._is_paused:
+            self._drop()
+            if self._outlet is not None:
+                self._outlet.fail()
+            self._settle(asyncio.CancelledError())
+        elif self.status and not is_passed_on(self.status):
+            self._drop()
+            self._settle(refusal(name, self.status, self._retry_after))
+        else:
+            self._drop()
+            if self.committed.done() and self._is_stream:
+                told = f"was silent for {limits.idle_s:g} s"
+            elif not self._is_stream:
+                told = f"did not complete its answer within {limits.plain_s:g} s"
+            elif self.status:
+                told = f"sent nothing of its stream within {limits.first_token_s:g} s"
+            else:
+                told = f"did not begin its answer within {limits.head_s:g} s"
+            self._settle(EndpointTimeout(f"Endpoint '{name}' {told}."))
 
     # --- what the outlet calls
 
     def pause(self) -> None:
         """Read no more until the client has read what it was sent."""
-        if self._connection is not None:
-            self._connection.transport.pause_reading()
+        connection = self._connection
+        if connection is not None and not self._is_paused and not connection.transport.is_closing():
+            self._is_paused = True
+            self.overdue_at = self._loop.time() + CLIENT_READ_S
+            connection.transport.pause_reading()
 
     def resume(self) -> None:
         """Read on."""
-        if self._connection is not None and not self._connection.transport.is_closing():
-            self.alive()
-            self._connection.transport.resume_reading()
+        if not self._is_paused:
+            return
+        self._is_paused = False
+        connection = self._connection
+        if connection is not None:
+            self.overdue_at = self._loop.time() + (self._limits.idle_s if self._is_stream else self._limits.plain_s)
+            if not connection.transport.is_closing():
+                connection.transport.resume_reading()
 
     # --- what the connection calls
 
-    def alive(self) -> None:
-        """Bytes came: begin to wait anew."""
-        if self._is_stream:
-            self.overdue_at = self._loop.time() + self._limits.idle_s
-
-    def header(self, name: bytes, value: bytes) -> None:
-        """Keep the few headers of the answer that matter."""
-        if name == b"content-type":
-            self.content_type = value.decode("latin-1")
-        elif name == b"content-length":
-            self._content_length = value.decode("latin-1")
-        elif name == b"retry-after":
-            self._retry_after = value.decode("latin-1")
-
-    def head(self, status: int) -> None:
-        """The answer's head is complete."""
-        self.status = status
-        self._is_event_stream = status == 200 and self.content_type.startswith("text/event-stream")
-
-    def body_piece(self, piece: bytes) -> None:
-        """Take a piece of the body; ``flush`` follows when the parser has seen all that came."""
-        self._parts.append(piece)
-
-    def flush(self) -> None:
-        """Pass on what came: whole events of a stream; of a plain answer nothing until it commits."""
-        parts = self._parts
-        if not parts:
+    def complete(self, *, is_certain: bool = True) -> None:
+        """The answer is whole; or its connection was closed where only that could tell (not *is_certain*)."""
+        connection, self._connection = self._connection, None  # it is the pool's again, or closed: what follows must not touch it
+        if self._is_paused and connection is not None and not connection.transport.is_closing():
+            connection.transport.resume_reading()
+        self._is_paused = False
+        self.flush()
+        if self._error is not None:
             return
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
-        parts.clear()
-        if self._is_event_stream:
-            if not data.endswith(b"\n\n"):
-                cut = max(data.rfind(b"\n\n") + 2, data.rfind(b"\r\n\r\n") + 4)
-                cut = 0 if cut <= 3 else cut
-                if len(data) - cut > MAX_EVENT_BYTES:
-                    self.fail("one of its events is too large")
-                    return
-                parts.append(data[cut:])
-                if not cut:
-                    return
-                data = data[:cut]
-            if b'"prompt_tokens"' in data:
-                self.usage = read_usage(data) or self.usage
-        self._deliver(data)
-
-    def complete(self) -> None:
-        """The answer is whole."""
-        self._connection = None
         self._sweep.discard(self)
-        status = self.status
-        if status != 200 and status not in _PASSED_ON:
-            self._fail(self._refusal())
+        if not is_passed_on(self.status):
+            self._settle(refusal(self._name, self.status, self._retry_after))
             return
-        rest = b"".join(self._parts)
-        self._parts.clear()
-        if not self._is_event_stream and self._outlet is None:
-            self.usage = read_usage(self._held + rest) if status == 200 else None
+        problem = self._problem_at_end(is_certain=is_certain)
+        if problem is not None:
+            self.fail(problem)
+            return
         self._is_complete = True
-        if rest:
-            self._deliver(rest)
-        if not self.committed.done():
-            self.committed.set_result(None)
-        if self._end is not None and not self._end.done():
-            self._end.set_result(None)
+        self._settle(None)
 
     def lost(self, connection: Connection) -> None:
         """The connection closed before the answer was whole."""
         self._connection = None
-        if connection.is_reused and not self.status and not self._parts:
-            self._dial()  # the server had closed an idle connection as we took it: nothing was lost, and no attempt counts
-            return
-        self._fail(EndpointFailed(f"Endpoint '{self._name}' closed the connection before its answer was complete."))
+        if connection.is_reused and not connection.has_answered and self._loop.time() - self._sent_at < REUSED_S:
+            # The server had closed the idle connection as we took it. What it closed before it could see the request is sent
+            # again, on a new connection, so at most once; no attempt counts. HTTP alone cannot tell that from a server that
+            # read a POST and died, so only what is lost at once, without a byte of an answer, is taken for it (nginx and
+            # haproxy do the same); a server that worked for a while and died has failed, and the next candidate is tried.
+            self._dialing = self._loop.create_task(self._dial(), name="connect")
+        elif self.status and not is_passed_on(self.status):
+            self._drop()
+            self._settle(refusal(self._name, self.status, self._retry_after))
+        else:
+            self._drop()
+            self._settle(EndpointFailed(f"Endpoint '{self._name}' closed the connection before its answer was complete."))
 
     def fail(self, reason: str) -> None:
         """The server broke HTTP's or the dialect's rules."""
-        if self._connection is not None:
-            self._connection.abort()
-            self._connection = None
-        self._fail(EndpointFailed(f"Endpoint '{self._name}' failed: {reason}."))
+        self._drop()
+        self._settle(EndpointFailed(f"Endpoint '{self._name}' failed: {reason}."))
 
     # --- inside
 
-    def _dial(self) -> None:
-        self._dialing = self._loop.create_task(self._connect(), name="connect")
-
-    async def _connect(self) -> None:
+    async def _dial(self) -> None:
+        connect_s = self._limits.connect_s
         try:
-            connection = await self._pool.connect(self._limits.connect_s)
+            connection = await self._pool.connect(connect_s)
         except TimeoutError:
-            self._fail(EndpointTimeout(f"Endpoint '{self._name}' did not accept a connection within {self._limits.connect_s:g} s."))
-            return
+            self._lose(EndpointTimeout(f"Endpoint '{self._name}' did not accept a connection within {connect_s:g} s."))
         except OSError as error:
-            self._fail(EndpointFailed(f"Endpoint '{self._name}' cannot be reached ({type(error).__name__})."))
-            return
+            self._lose(unreachable(self._name, error))
+        else:
+            self._dialing = None
+            if connection.is_lost:
+                self.lost(connection)
+                return
+            self._connection = connection
+            connection.send(self, self._request)
+
+    def _lose(self, error: CallError) -> None:
+        """No connection came about."""
         self._dialing = None
-        self._connection = connection
-        connection.send(self, self._request)
+        self._drop()
+        self._settle(error)
 
-    def _deliver(self, data: bytes) -> None:
-        if self._outlet is not None:
-            self._pass_on(data)
-            return
-        self._held = self._held + data if self._held else data
-        is_enough = self._is_event_stream or (self.status == 200 and len(self._held) > PLAIN_COMMIT_BYTES)
-        if is_enough and not self.committed.done():
-            self.committed.set_result(None)
-            if not self._is_event_stream and not self._is_complete:
-                self.pause()  # until an outlet is attached: what is held stays bounded
-                self._loop.call_soon(self.resume)
-
-    def _pass_on(self, data: bytes) -> None:
-        outlet = self._outlet
-        assert outlet is not None
-        outlet.write(data)
-        if outlet.is_paused:
-            self.pause()
-
-    def _refusal(self) -> CallError:
-        """Return what an answer that is no success means for the call."""
-        if self.status == 429:
-            wait = self._retry_after
-            retry_after_s = float(wait) if wait and wait.isdigit() else None
-            return EndpointBusy(f"Endpoint '{self._name}' takes no more calls at the moment.", retry_after_s=retry_after_s)
-        if self.status in (401, 403):
-            return EndpointFailed(
-                f"Endpoint '{self._name}' refused this server's own credential ({self.status}); its api_key is wrong."
-            )
-        return EndpointFailed(f"Endpoint '{self._name}' answered {self.status}.")
-
-    def _fail(self, error: CallError) -> None:
+    def _drop(self) -> None:
+        """Let go of the connection, or of its coming about."""
         self._sweep.discard(self)
-        if self._error is not None or self._is_complete:
+        if self._dialing is not None:
+            self._dialing.cancel()
+            self._dialing = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abort()
+
+    def _settle(self, error: BaseException | None) -> None:
+        """Tell whoever waits how it ended; the first end counts."""
+        if self._error is not None:
             return
         self._error = error
         if not self.committed.done():
-            self.committed.set_exception(error)
+            if error is None:
+                self.committed.set_result(None)
+            else:
+                self.committed.set_exception(error)
         elif self._end is not None and not self._end.done():
             self._end.set_result(None)

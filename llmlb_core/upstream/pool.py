@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 from collections import deque
 
 from llmlb_core.upstream.address import Address
 from llmlb_core.upstream.connection import Connection
+from llmlb_core.upstream.sweep import Sweep
 
 MAX_IDLE = 256
 IDLE_TIMEOUT_S = 55.0
@@ -14,13 +17,30 @@ IDLE_TIMEOUT_S = 55.0
 
 
 class Pool:
-    """Last in, first out: few connections stay warm, the others grow old and are closed."""
+    """Last in, first out: few connections stay warm, the others grow old and are closed.
 
-    def __init__(self, address: Address) -> None:
-        """Begin without connections to *address*."""
+    Attributes:
+        overdue_at: When the oldest idle connection is to be closed; see ``Sweep``.
+    """
+
+    def __init__(self, address: Address, sweep: Sweep) -> None:
+        """Begin without connections to *address*; *sweep* tells when some are old."""
         self.address = address
+        self.overdue_at = math.inf
+        self._sweep = sweep
+        self._loop = asyncio.get_running_loop()
         self._idle: deque[Connection] = deque()
         self._all: set[Connection] = set()
+
+    @property
+    def idle_count(self) -> int:
+        """Connections that wait for a call."""
+        return len(self._idle)
+
+    @property
+    def open_count(self) -> int:
+        """Connections, idle or not."""
+        return len(self._all)
 
     def take(self, now: float) -> Connection | None:
         """Return an idle connection that is likely to be open, or None."""
@@ -41,37 +61,51 @@ class Pool:
             TimeoutError: Nobody answered.
         """
         address = self.address
-        loop = asyncio.get_running_loop()
         async with asyncio.timeout(timeout_s):
-            _, connection = await loop.create_connection(
+            _, connection = await self._loop.create_connection(
                 lambda: Connection(self),
                 address.host,
                 address.port,
                 ssl=address.tls,
                 server_hostname=address.host if address.tls else None,
             )
-        self._all.add(connection)
         return connection
+
+    def made(self, connection: Connection) -> None:
+        """*connection* is open."""
+        self._all.add(connection)
 
     def put(self, connection: Connection) -> None:
         """Take *connection* back after a whole answer."""
-        connection.idle_since = asyncio.get_running_loop().time()
-        if len(self._idle) >= MAX_IDLE:
-            self._idle.popleft().transport.close()
-        self._idle.append(connection)
+        idle = self._idle
+        now = connection.idle_since = self._loop.time()
+        if not idle:
+            self.overdue_at = now + IDLE_TIMEOUT_S
+            self._sweep.add(self)
+        elif len(idle) >= MAX_IDLE:
+            idle.popleft().transport.close()
+        idle.append(connection)
+
+    def overdue(self) -> None:
+        """Close what was idle for too long; look again when the next one will have been."""
+        idle, now = self._idle, self._loop.time()
+        while idle and idle[0].idle_since + IDLE_TIMEOUT_S <= now:
+            idle.popleft().transport.close()
+        if idle:
+            self.overdue_at = idle[0].idle_since + IDLE_TIMEOUT_S
+        else:
+            self._sweep.discard(self)
 
     def forget(self, connection: Connection) -> None:
         """*connection* is closed or of no use."""
         self._all.discard(connection)
         if connection.idle_since:
-            try:
+            with contextlib.suppress(ValueError):
                 self._idle.remove(connection)
-            except ValueError:
-                return
 
     def close(self) -> None:
         """Close every connection."""
+        self._sweep.discard(self)
         self._idle.clear()
         for connection in tuple(self._all):
             connection.abort()
-        self._all.clear()

@@ -46,7 +46,9 @@ class Sweep:
             self._timer = None
 
     def _look(self) -> None:
+        # Armed first: a member that raises, which the loop reports, must not end all other time limits.
+        self._timer = self._loop.call_later(INTERVAL_S, self._look) if self._members else None
         now = self._loop.time()
         for member in [member for member in self._members if member.overdue_at <= now]:
-            member.overdue()
-        self._timer = self._loop.call_later(INTERVAL_S, self._look) if self._members else None
+            if member in self._members:  # another one's end may have ended it
+                member.overdue()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Sequence
 
-from llmlb_core.contracts.endpoint import Result
+from llmlb_core.contracts.endpoint import Exchange, Result
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Outcome, Target
 from llmlb_core.domain.records import Attempt, Record
@@ -85,16 +85,24 @@ async def _begin(call: Call, lease: Lease) -> Answer:
 
 async def _begin_relay(call: Call, lease: Lease) -> Answer:
     """Send *call* as it is and wait until its answer commits."""
-    outcome = Outcome.CANCELLED
-    exchange = lease.endpoint.relay(call, lease.target.model)
+    outcome: Outcome | None = Outcome.CANCELLED
+    exchange: Exchange | None = None
     try:
+        exchange = lease.endpoint.relay(call, lease.target.model)
         await exchange.committed
     except CallError:
         outcome = Outcome.FAILED
         raise
+    except Exception as error:  # an endpoint of a plugin: its defect is this attempt's failure, not ours
+        outcome = Outcome.FAILED
+        _log.exception("endpoint_raised", endpoint=lease.endpoint.name, call=call.id)
+        raise EndpointFailed(f"Endpoint '{lease.endpoint.name}' failed unexpectedly; the server's log has the details.") from error
     else:
+        outcome = None
         return RelayedAnswer(lease, exchange)
     finally:
-        if not exchange.committed.done() or exchange.committed.cancelled() or exchange.committed.exception() is not None:
-            exchange.abort()
+        # Decided by what happened here, not by the future: a client may leave in the very step in which the answer commits.
+        if outcome is not None:
+            if exchange is not None:
+                exchange.abort()
             lease.release(outcome)

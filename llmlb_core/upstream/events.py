@@ -1,0 +1,71 @@
+"""Where server-sent events end, however their bytes come."""
+
+from __future__ import annotations
+
+import re
+
+MAX_EVENT_BYTES = 4 * 1024 * 1024
+
+_BLANK = (b"\n\n", b"\n\r\n", b"\r\r")
+_LAST_WORD = re.compile(rb'data: ?\[DONE\]|"finish_reason": ?"|"type": ?"response\.(?:completed|incomplete|failed)"')
+
+
+class EventTooLarge(Exception):
+    """An event is longer than ``MAX_EVENT_BYTES``."""
+
+
+class PartialEvent:
+    """The beginning of an event whose end has not come yet."""
+
+    __slots__ = ("_begun",)
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._begun = bytearray()
+
+    def __bool__(self) -> bool:
+        """Whether something waits for its end."""
+        return bool(self._begun)
+
+    def add(self, data: bytes) -> bytes:
+        """Take *data*; return all events that are whole now, as they came, and keep the rest.
+
+        Linear in what comes, however small the pieces are: only the seam is looked at again.
+
+        Raises:
+            EventTooLarge: The rest is.
+        """
+        begun = self._begun
+        seam = bytes(begun[-3:])
+        end = _last_end(seam + data) - len(seam)
+        if end <= 0:
+            begun += data
+            whole = b""
+        else:
+            begun += data[:end]
+            whole = bytes(begun)
+            self._begun = begun = bytearray(data[end:])
+        if len(begun) > MAX_EVENT_BYTES:
+            raise EventTooLarge
+        return whole
+
+    def take(self) -> bytes:
+        """Return what waits; for the end of the answer."""
+        rest = bytes(self._begun)
+        self._begun.clear()
+        return rest
+
+
+def _last_end(data: bytes) -> int:
+    """Return the index behind the last blank line, 0 where there is none. Lines end with LF, CRLF or CR."""
+    return max(at + len(blank) if (at := data.rfind(blank)) >= 0 else 0 for blank in _BLANK)
+
+
+def has_data(events: bytes) -> bool:
+    """Whether *events* hold more than comments, which servers send while they work."""
+    return events.startswith(b"data") or b"\ndata" in events or b"\rdata" in events
+
+
+def says_last_word(events: bytes) -> bool:
+    """Whether *events* hold what ends an answer; without a length or chunks nothing else tells an end from a cut."""
+    return _LAST_WORD.search(events) is not None

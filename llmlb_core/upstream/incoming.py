@@ -1,0 +1,224 @@
+"""An answer as it comes in: its head, what of its body may go out, what it says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from abc import ABC, abstractmethod
+
+from llmlb_core.contracts.outlet import Outlet
+from llmlb_core.domain.results import Usage
+from llmlb_core.upstream.events import EventTooLarge, PartialEvent, has_data, says_last_word
+from llmlb_core.upstream.limits import MAX_COMMENT_BYTES, PLAIN_COMMIT_BYTES, REFUSAL_BYTES, REFUSAL_S, Limits
+from llmlb_core.upstream.refusals import is_passed_on
+from llmlb_core.upstream.usage import MalformedAnswer, usage_at_end, usage_of_answer, usage_of_events
+
+_TAIL_BYTES = 2048
+_JSON = "application/json"
+
+
+class Incoming(ABC):
+    """The half of an exchange that looks at the answer; ``Exchange`` knows the connection.
+
+    Whole events go out as they come. A plain answer is held back until it is whole and found to be JSON, up to a size.
+    """
+
+    __slots__ = (
+        "_content_length", "_encoding", "_has_length", "_held", "_is_complete", "_is_event_stream", "_is_stream", "_limits",
+        "_loop",
+        "_outlet", "_partial", "_parts", "_problem", "_retry_after", "_saw_last_word", "_tail", "committed", "content_type",
+        "overdue_at", "status", "usage",
+    )  # fmt: skip
+
+    def __init__(self, limits: Limits, *, is_stream: bool) -> None:
+        """Expect a stream or a plain answer."""
+        self._loop = asyncio.get_running_loop()
+        self._limits, self._is_stream = limits, is_stream
+        self._outlet: Outlet | None = None
+        self._parts: list[bytes] = []
+        self._partial: PartialEvent | None = None
+        self._held: bytes | bytearray = b""
+        self._tail = b""
+        self._is_complete = self._is_event_stream = self._saw_last_word = False
+        self._has_length = True
+        self._problem: str | None = None
+        self.committed: asyncio.Future[None] = self._loop.create_future()
+        self.usage: Usage | None = None
+        self.overdue_at = math.inf
+        self.forget_head()
+
+    @property
+    def content_length(self) -> str | None:
+        """The length of the body that will flow, where it is known. A stream has none: an error event may end it early."""
+        if self._is_complete:
+            return str(len(self._held))
+        return None if self._is_event_stream else self._content_length
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What else of the answer's head the client sees: an allow-list of one."""
+        wait = self._retry_after
+        return (("retry-after", wait),) if wait is not None and self.status != 200 else ()
+
+    # --- what the connection calls
+
+    def forget_head(self) -> None:
+        """Forget the headers of a 1xx: the answer's own follow."""
+        self.status = 0
+        self.content_type = _JSON
+        self._content_length: str | None = None
+        self._retry_after: str | None = None
+        self._encoding = ""
+
+    def header(self, name: bytes, value: bytes) -> None:
+        """Keep the few headers of the answer that matter; *name* is in lower case."""
+        if name == b"content-type":
+            self.content_type = value.decode("latin-1")
+        elif name == b"content-length":
+            self._content_length = value.decode("latin-1")
+        elif name == b"retry-after":
+            self._retry_after = value.decode("latin-1")
+        elif name == b"content-encoding":
+            self._encoding = value.decode("latin-1").lower()
+
+    def refuse(self, problem: str) -> None:
+        """The head says something that makes the answer useless; ``flush`` ends the call."""
+        self._problem = self._problem or problem
+
+    def head(self, status: int, *, has_length: bool) -> None:
+        """The answer's head is complete."""
+        self.status = status
+        self._has_length = has_length
+        if not 200 <= status <= 599:
+            self.refuse(f"it answered {status}")
+        elif not is_passed_on(status):
+            self.overdue_at = min(self.overdue_at, self._loop.time() + REFUSAL_S)
+        elif self._encoding not in ("", "identity"):
+            # Nobody asked for it: were it passed on, its events, its usage and its being whole could not be seen.
+            self.refuse(f"its answer is encoded ({self._encoding[:20]}), though it was asked for none")
+        elif status == 200:
+            kind = self.content_type.partition(";")[0].strip().lower()
+            self._is_event_stream = kind == "text/event-stream"
+            if self._is_event_stream is not self._is_stream or kind == "text/html":
+                self.refuse(f"it answered {kind[:40]} where {'a stream' if self._is_stream else 'JSON'} was asked for")
+            elif self._is_stream:
+                self.overdue_at = self._loop.time() + self._limits.first_token_s
+
+    def body_piece(self, piece: bytes) -> None:
+        """Take a piece of the body; ``flush`` follows when the parser has seen all that came."""
+        self._parts.append(piece)
+
+    def flush(self) -> bool:
+        """Pass on what came: whole events of a stream; of a plain answer nothing until it commits. False where nothing came."""
+        if self._problem is not None:
+            self.fail(self._problem)
+            return True
+        parts = self._parts
+        if not parts:
+            return False
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        if self._is_event_stream:
+            if self.committed.done():
+                self.overdue_at = self._loop.time() + self._limits.idle_s
+            if self._partial or not data.endswith((b"\n\n", b"\r\n\r\n")):
+                data = self._whole_events(data)
+            if data:
+                self._take_events(data)
+        elif is_passed_on(self.status):
+            self._take_plain(data)
+        else:
+            self._tail += data  # of a refusal nothing is passed on; it is read so that the connection can be kept
+            if len(self._tail) > REFUSAL_BYTES:
+                self.overdue()
+        return True
+
+    # --- what an exchange does
+
+    @abstractmethod
+    def fail(self, reason: str) -> None:
+        """The server broke HTTP's or the dialect's rules."""
+
+    @abstractmethod
+    def overdue(self) -> None:
+        """It takes too long."""
+
+    @abstractmethod
+    def pause(self) -> None:
+        """Read no more for a while."""
+
+    # --- inside
+
+    def _problem_at_end(self, *, is_certain: bool) -> str | None:
+        """Take the rest of an answer that is passed on, and say what is wrong with the whole, if anything is.
+
+        Without a length or chunks (not *is_certain*) an end looks as a cut does.
+        """
+        if self._is_event_stream:
+            rest = self._partial.take() if self._partial else b""
+            if not is_certain and not (self._saw_last_word or says_last_word(rest)):
+                return "it closed the connection before its stream had ended"
+            if rest:
+                self._take_events(rest)
+            return None if self.committed.done() else "its stream holds no event"
+        if self.committed.done():
+            self.usage = usage_at_end(self._tail)
+            is_cut = not is_certain and self.status == 200 and not self._tail.rstrip().endswith(b"}")
+            return "it closed the connection before its answer was complete" if is_cut else None
+        if self.status == 200 and _JSON in self.content_type.lower():
+            try:
+                self.usage = usage_of_answer(self._held)
+            except MalformedAnswer:
+                return "its answer is no JSON object, or was cut"
+        return None
+
+    def _whole_events(self, data: bytes) -> bytes:
+        """Return the events that are whole with *data*; keep the rest."""
+        if self._partial is None:
+            self._partial = PartialEvent()
+        try:
+            return self._partial.add(data)
+        except EventTooLarge:
+            self.fail("one of its events is too large")
+            return b""
+
+    def _take_events(self, data: bytes) -> None:
+        """Pass whole events on; hold them back where only comments came so far."""
+        if b'_tokens"' in data:
+            self.usage = usage_of_events(data) or self.usage
+        if not self._has_length and says_last_word(data):
+            self._saw_last_word = True
+        outlet = self._outlet
+        if outlet is not None:
+            outlet.write(data)
+            if outlet.is_paused:
+                self.pause()
+            return
+        self._hold(data)
+        if not self.committed.done() and (has_data(data) or len(self._held) > MAX_COMMENT_BYTES):
+            self.overdue_at = self._loop.time() + self._limits.idle_s
+            self.committed.set_result(None)
+
+    def _take_plain(self, data: bytes) -> None:
+        """Hold a plain answer back until it is whole, or too long for that."""
+        if self.committed.done():
+            self._tail = (self._tail + data)[-_TAIL_BYTES:]
+        outlet = self._outlet
+        if outlet is not None:
+            outlet.write(data)
+            if outlet.is_paused:
+                self.pause()
+            return
+        self._hold(data)
+        if len(self._held) > PLAIN_COMMIT_BYTES and not self.committed.done():
+            self._tail = bytes(self._held[-_TAIL_BYTES:])
+            self.pause()  # until an outlet is attached: what is held stays bounded
+            self.committed.set_result(None)
+
+    def _hold(self, data: bytes) -> None:
+        if not self._held:
+            self._held = data
+        elif isinstance(self._held, bytearray):
+            self._held += data
+        else:
+            self._held = bytearray(self._held) + data

@@ -1,0 +1,70 @@
+"""What goes wrong at a server, as errors that clients may read: they name the endpoint, never its address."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from email.utils import mktime_tz, parsedate_tz
+
+from llmlb_core.errors import CallError, EndpointBusy, EndpointFailed, EndpointRefused
+
+_NOT_THE_CLIENTS = frozenset({401, 402, 403, 407, 408, 421, 425, 429})
+"""4xx that are about this server, or the moment: a credential, a connection, too much at a time."""
+_OTHER_NAME = "its certificate is for another host name; the endpoint's url must have the name in the certificate"
+_CERTIFICATES = {10: "its certificate has expired", 62: _OTHER_NAME, 64: _OTHER_NAME}
+"""By OpenSSL's X509_V_ERR codes: expired, host name mismatch, IP address mismatch."""
+_REASONS: tuple[tuple[type[OSError], str], ...] = (
+    (socket.gaierror, "its host name is not known"),
+    (ConnectionRefusedError, "it refuses connections"),
+    (ConnectionError, "it closed the connection at once"),
+)
+
+
+def is_passed_on(status: int) -> bool:
+    """Whether the client is given this answer in the server's own words: success, or a refusal of its request."""
+    return status == 200 or (400 <= status < 500 and status not in _NOT_THE_CLIENTS)
+
+
+def refusal(name: str, status: int, retry_after: str | None) -> CallError:
+    """Return what an answer with a *status* that is not passed on means for the call."""
+    wait_s = retry_after_s(retry_after)
+    if status == 429:
+        return EndpointBusy(f"Endpoint '{name}' takes no more calls at the moment.", retry_after_s=wait_s)
+    if status in (401, 403, 407):
+        return EndpointRefused(
+            f"Endpoint '{name}' refused this server's own credential ({status}); its api_key is wrong or missing."
+        )
+    if 300 <= status < 400:
+        return EndpointFailed(f"Endpoint '{name}' answered with a redirect ({status}), which is not followed; correct its url.")
+    if status < 300:
+        return EndpointFailed(f"Endpoint '{name}' answered {status} where 200 with a body was expected.")
+    return EndpointFailed(f"Endpoint '{name}' answered {status}.", retry_after_s=wait_s)
+
+
+def retry_after_s(value: str | None) -> float | None:
+    """Return the seconds that a ``Retry-After`` says, in either of its forms; None where it says nothing that is understood."""
+    if not value:
+        return None
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    date = parsedate_tz(value)
+    try:
+        return None if date is None else max(0.0, mktime_tz(date) - time.time())
+    except (OverflowError, ValueError):
+        return None
+
+
+def unreachable(name: str, error: OSError) -> EndpointFailed:
+    """Return why no connection came about."""
+    return EndpointFailed(f"Endpoint '{name}' cannot be reached: {_reason(error)}.")
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _CERTIFICATES.get(
+            error.verify_code, "its certificate is not trusted here; the endpoint's ca_file may name who signs it"
+        )
+    if isinstance(error, ssl.SSLError):
+        return f"the TLS handshake failed ({error.reason or 'no reason given'}); does it speak HTTPS?"
+    return next((told for kind, told in _REASONS if isinstance(error, kind)), type(error).__name__)
