@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from llmlb_core import Record
 
@@ -29,8 +29,6 @@ COLUMNS = (
     "bytes_out",
     "client_address",
 )
-# A batch whose fate was not known is written again: a row that is there already stays.
-INSERT = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) ON CONFLICT (id) DO NOTHING"  # noqa: S608
 _MAX_TEXT = 300
 _MAX_NUMBER = 2**62
 
@@ -71,6 +69,14 @@ def values_of(record: Record, clock_offset_s: float) -> tuple[object, ...]:
         record.bytes_out,
         storable(record.client_address),
     )
+
+
+@cache
+def insert_of(row_count: int) -> str:
+    """Return the statement that writes *row_count* rows; those that are there already stay, for a batch may be written twice."""
+    one = f"({', '.join('?' * len(COLUMNS))})"
+    rows = ", ".join([one] * row_count)
+    return f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES {rows} ON CONFLICT (id) DO NOTHING"  # noqa: S608
 
 
 @lru_cache(maxsize=4096)

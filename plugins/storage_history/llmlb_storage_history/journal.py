@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 from typing import ClassVar
 
 from llmlb_core import Observer, Record
 
 BATCH = 500
+"""So many are written at once without waiting for the second to end."""
+
+MAX_BATCH = 2000
+"""So many at most in one transaction: with a backlog, fewer and larger ones touch each page of an index less often."""
 
 
 class Journal(Observer):
@@ -40,7 +45,7 @@ class Journal(Observer):
 
     def next_batch(self) -> list[Record]:
         """Return the oldest, which stay here until ``forget``."""
-        return [self.waiting[index] for index in range(min(BATCH, len(self.waiting)))]
+        return list(islice(self.waiting, MAX_BATCH))
 
     def forget(self, count: int) -> None:
         """Remove the oldest *count*: they are written."""

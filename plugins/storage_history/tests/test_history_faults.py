@@ -5,7 +5,7 @@ import time
 
 import pytest
 from llmlb_storage_history import writer as writer_module
-from llmlb_storage_history.journal import BATCH, Journal
+from llmlb_storage_history.journal import BATCH, MAX_BATCH, Journal
 from llmlb_storage_history.query import Filter
 from llmlb_storage_history.writer import Writer
 
@@ -64,12 +64,12 @@ async def test_a_row_that_cannot_be_written_loses_its_batch_and_no_more(kept, ma
     """It is not tried for ever while the journal fills up behind it."""
     bad = make_record(0, bytes_in="many")
     bad.duration_s = None
-    await kept.journal.observe([bad, *(make_record(number) for number in range(1, BATCH + 5))])
+    await kept.journal.observe([bad, *(make_record(number) for number in range(1, MAX_BATCH + 5))])
 
     went_on = await kept.writer.flush()
 
     assert went_on
-    assert BATCH == kept.journal.dropped_count
+    assert MAX_BATCH == kept.journal.dropped_count
     assert 5 == await kept.history.count(EVERYTHING)
 
 

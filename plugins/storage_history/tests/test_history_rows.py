@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from llmlb_storage_history.journal import BATCH
+from llmlb_storage_history.journal import BATCH, MAX_BATCH
 from llmlb_storage_history.query import Filter
 
 from llmlb_core import Attempt, Usage
@@ -98,7 +98,7 @@ async def test_a_batch_written_twice_is_there_once(kept, make_record):
     assert 10 == await kept.history.count(EVERYTHING)
 
 
-@pytest.mark.parametrize("count", [1, BATCH, 2 * BATCH + 1])
+@pytest.mark.parametrize("count", [1, 99, BATCH, BATCH + 111, MAX_BATCH, MAX_BATCH + 1])
 async def test_every_record_is_written_once(kept, count, make_record):
     """Whatever the batches are."""
     await kept.write(*(make_record(number) for number in range(count)))
