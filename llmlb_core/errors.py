@@ -82,12 +82,14 @@ class CallError(LLMLBError):
         retry_after_s: Seconds for a ``Retry-After`` header, or None.
         is_retryable: Whether another candidate may be tried for the same call.
         extras: Further JSON members of the error object.
+        culprit: Key of the contribution that raised, such as ``engine:echo``; its plugin's status counts it.
     """
 
     status: ClassVar[int] = 500
     type: str = "server_error"
     code: str = "internal_error"
     is_retryable: ClassVar[bool] = False
+    culprit: str | None = None
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from llmlb_core.stages.authenticate import Authenticate
 from llmlb_core.stages.authorize import Authorize
 from llmlb_core.stages.deadline import Deadline
 from llmlb_core.stages.dispatch import Answer, Dispatch
-from llmlb_core.stages.failure import failure_of
+from llmlb_core.stages.failure import Blame, failure_of
 from llmlb_core.stages.parse import Parse
 from llmlb_core.stages.record import Recorder
 from llmlb_core.stages.render import Rendering
@@ -39,6 +39,7 @@ class Pipeline:
     running: Running
     call_timeout_s: float
     heartbeat_s: float
+    blame: Blame
 
     async def serve(self, head: Head, entry: Entry, outlet: Outlet) -> None:
         """Answer one call, whatever happens; raises only ``CancelledError``, when the client left."""
@@ -60,7 +61,7 @@ class Pipeline:
             await rendering.answer(call, answer)
             record.ending = "finished"
         except (Exception, asyncio.CancelledError) as error:
-            failure = failure_of(error, deadline, record)
+            failure = failure_of(error, deadline, record, self.blame)
             if failure is None:
                 raise
             await rendering.error(failure)

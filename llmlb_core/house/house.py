@@ -141,6 +141,7 @@ class House:
             running=Running(),
             call_timeout_s=settings.server.call_timeout_s,
             heartbeat_s=settings.server.heartbeat_s,
+            blame=self.host.blame,
         )
 
     def _router_for(self) -> _RouterFor:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from traceback import walk_tb
 from typing import TYPE_CHECKING
 
 import attrs
 
 from llmlb_core.contracts.plugin import Plugin
-from llmlb_core.errors import PluginBroken
+from llmlb_core.errors import CallError, PluginBroken
 from llmlb_core.plugin_host.faults import describe
 from llmlb_core.plugin_host.filing import file_contributions
 from llmlb_core.plugin_host.lifespan import GuardedLifespan, open_lifespan
@@ -109,6 +110,21 @@ class PluginHost:
             record.fail(phase, error)
             self._refile()
         record.status = attrs.evolve(record.status, fault_count=count, last_fault=reason)
+
+    def blame(self, error: BaseException) -> None:
+        """Find whose fault an error of a call was, and record it; nothing where no plugin's code raised.
+
+        Args:
+            error: Names its culprit; or has the frame that raised in its traceback, or in that of its cause.
+        """
+        name = self.registry.owners.get(getattr(error, "culprit", None) or "")
+        cause = error.__cause__ if isinstance(error, CallError) and error.__cause__ is not None else error
+        if name is None:
+            plugins = {record.package: record.found.name for record in self._records if record.is_active}
+            packages = [str(frame.f_globals.get("__name__", "")).partition(".")[0] for frame, _ in walk_tb(cause.__traceback__)]
+            name = next((plugins[package] for package in reversed(packages) if package in plugins), None)
+        if name is not None:
+            self.record_failure(name, "call", cause)
 
     def check_required(self) -> None:
         """Insist on what settings require.

@@ -14,8 +14,16 @@ from llmlb_core.domain.results import Delta, Vectors
 from llmlb_core.errors import CallError, EndpointFailed
 from llmlb_core.stages.acquire import Waiting
 from llmlb_core.stages.dispatch import Answer, RelayedAnswer, ResultsAnswer
+from llmlb_core.telemetry.log import get_logger
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
+SPEECHLESS = (
+    b'{"error":{"message":"This call failed, and its dialect failed to say how; the server\'s log says more.",'
+    b'"type":"server_error","param":null,"code":"internal_error"}}'
+)
+"""The body of an error that a dialect cannot write."""
+
+_log = get_logger("render")
 
 
 class Rendering:
@@ -119,21 +127,39 @@ class Rendering:
         self.stop_heartbeat()
         outlet = self._outlet
         if outlet.opened:
-            if self._renderer is None and self._call is not None:
-                self._renderer = self._dialect.renderer(self._call, self._call.model)
-            if self._renderer is None or self._call is None or not self._call.stream:
+            in_band = self._in_band(error)
+            if in_band is None:
                 outlet.fail()
                 return
-            outlet.write(self._renderer.error(error))
+            outlet.write(in_band)
         else:
             if error.retry_after_s is not None:
                 self._headers.append(("retry-after", str(max(1, math.ceil(error.retry_after_s)))))
             if error.status == 401:
                 self._headers.append(("www-authenticate", 'Bearer realm="llmlb"'))
-            body = self._dialect.error(error)
+            body = self._document(error)
             self._open(error.status, "application/json", str(len(body)))
             outlet.write(body)
         await outlet.end()
+
+    def _in_band(self, error: CallError) -> bytes | None:
+        """Return *error* as the stream says it; None where there is no stream, or its renderer raises."""
+        try:
+            if self._renderer is None and self._call is not None:
+                self._renderer = self._dialect.renderer(self._call, self._call.model)
+            if self._renderer is None or self._call is None or not self._call.stream:
+                return None
+            return self._renderer.error(error)
+        except Exception:  # noqa: BLE001  # a plugin's code
+            _log.exception("dialect_raised", dialect=self._dialect.name, call=self._record.id)
+            return None
+
+    def _document(self, error: CallError) -> bytes:
+        try:
+            return self._dialect.error(error)
+        except Exception:  # noqa: BLE001  # as above
+            _log.exception("dialect_raised", dialect=self._dialect.name, call=self._record.id)
+            return SPEECHLESS
 
     def stop_heartbeat(self) -> None:
         """Send no more comments."""

@@ -103,9 +103,8 @@ class Child:
             self._engine = await asyncio.to_thread(self._load_engine, load)
         except LLMLBError as error:
             self._fault(0, faults.describe(error))
-        except Exception as error:
-            log.exception("engine %s could not load model %s", self._engine_name, load.model.id)
-            self._fault(0, faults.describe(faults.load_failure(error, load.model.id, self._engine_name)))
+        except Exception as error:  # noqa: BLE001  # engine code; the server logs the traceback
+            self._fault(0, faults.raised(faults.load_failure(error, load.model.id, self._engine_name), error))
         else:
             ready = Ready(max(1, self._engine.max_concurrency), self._engine.context_tokens, time.monotonic() - began_at)
             self._send(Kind.READY, 0, codec.encode(ready))
@@ -136,9 +135,8 @@ class Child:
                 await call.window.spend(len(encoded))
         except CallError as error:
             fault = faults.describe(error)
-        except Exception as error:
-            log.exception("engine %s raised in a call of model %s", self._engine_name, model.id)
-            fault = faults.describe(faults.foreign(error, model.id, self._engine_name))
+        except Exception as error:  # noqa: BLE001  # as above
+            fault = faults.raised(faults.foreign(error, model.id, self._engine_name), error)
         finally:
             del self._calls[number]
         if self._is_stopping:

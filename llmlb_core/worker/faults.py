@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from traceback import format_exception
+
+from attrs import evolve
+
 from llmlb_core import errors
 from llmlb_core.errors import CallError, EngineFailed, LLMLBError
 from llmlb_core.worker.frames import Fault
+
+MAX_TRACEBACK_CHARS = 6000
 
 _KNOWN: dict[str, type[LLMLBError]] = {
     name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, LLMLBError)
@@ -16,7 +22,8 @@ def describe(error: LLMLBError) -> Fault:
     name = next(cls.__name__ for cls in type(error).__mro__ if _KNOWN.get(cls.__name__) is cls)
     if not isinstance(error, CallError):
         return Fault(name, error.message)
-    return Fault(name, error.message, error.type, error.code, error.param, error.retry_after_s, error.extras or None)
+    extras = error.extras or None
+    return Fault(name, error.message, error.type, error.code, error.param, error.retry_after_s, extras, error.culprit)
 
 
 def rebuild(fault: Fault) -> LLMLBError:
@@ -31,6 +38,7 @@ def rebuild(fault: Fault) -> LLMLBError:
     )
     if fault.type is not None:
         error.type = fault.type
+    error.culprit = fault.culprit
     return error
 
 
@@ -43,9 +51,16 @@ def copy(error: CallError) -> CallError:
 
 def foreign(error: BaseException, model: str, engine: str) -> EngineFailed:
     """Return what a client reads of an exception that engine code raised: its class, never its text."""
-    return EngineFailed(
+    failure = EngineFailed(
         f"Model {model!r} failed: its engine {engine!r} raised {type(error).__name__}. The server's log has the traceback."
     )
+    failure.culprit = f"engine:{engine}"
+    return failure
+
+
+def raised(failure: EngineFailed, error: BaseException) -> Fault:
+    """Return *failure*, which engine code caused by *error*, with the end of the traceback: that is where it raised."""
+    return evolve(describe(failure), traceback="".join(format_exception(error))[-MAX_TRACEBACK_CHARS:])
 
 
 def load_failure(error: BaseException, model: str, engine: str) -> EngineFailed:

@@ -87,6 +87,8 @@ class Fault:
 
     Attributes:
         error: Name of a class in ``llmlb_core.errors``.
+        culprit: See ``CallError``.
+        traceback: Of what engine code raised, for the server's log.
     """
 
     error: str
@@ -96,6 +98,8 @@ class Fault:
     param: str | None = None
     retry_after_s: float | None = None
     extras: dict[str, str | int | float] | None = None
+    culprit: str | None = None
+    traceback: str | None = None
 
 
 @frozen

@@ -254,17 +254,22 @@ class WorkerProcess:
             case Kind.END if stream is not None:
                 self._finish(stream, None)
             case Kind.FAULT:
-                error = faults.rebuild(codec.decode(frame.payload, Fault))
-                if stream is not None:
-                    self._finish(stream, error if isinstance(error, CallError) else EngineFailed(error.message))
-                elif frame.number == 0 and not self._loaded.done():
-                    self._loaded.set_result(error)
+                self._on_fault(codec.decode(frame.payload, Fault), frame.number, stream)
             case Kind.HELLO if not self._hello.done():
                 self._hello.set_result(codec.decode(frame.payload, Hello))
             case Kind.READY if not self._loaded.done():
                 self._loaded.set_result(codec.decode(frame.payload, Ready))
             case _:
                 pass  # a pong is counted; the rest belongs to calls that are over
+
+    def _on_fault(self, fault: Fault, number: int, stream: CallStream | None) -> None:
+        if fault.traceback is not None:
+            log.error("%s\n%s", fault.message, fault.traceback, extra={"event": "engine_raised", "model": self._command.model})
+        error = faults.rebuild(fault)
+        if stream is not None:
+            self._finish(stream, error if isinstance(error, CallError) else EngineFailed(error.message))
+        elif number == 0 and not self._loaded.done():
+            self._loaded.set_result(error)
 
     def on_closed(self, error: Exception | None) -> None:
         """The channel is gone; the process follows."""

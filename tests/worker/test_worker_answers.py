@@ -65,8 +65,8 @@ async def test_an_error_of_the_engine_keeps_its_class_and_numbers(bench):
     assert 10 == caught.value.extras["context_tokens"]
 
 
-async def test_an_exception_of_the_engine_fails_its_call_and_nothing_else(bench):
-    """The client reads the class, not the text; the worker runs on."""
+async def test_an_exception_of_the_engine_fails_its_call_and_nothing_else(bench, caplog):
+    """The client reads the class, not the text; the server's log has the traceback; the worker runs on."""
     echo = bench.echo(fault="raise_mid_answer", fault_every=2, fault_after_tokens=1)
     await bench.answer(echo)
     pid = bench.pid(echo)
@@ -76,6 +76,10 @@ async def test_an_exception_of_the_engine_fails_its_call_and_nothing_else(bench)
     text = await bench.answer(echo)
 
     assert "as it was told" not in caught.value.message
+    assert "engine:echo" == caught.value.culprit
+    logged = [record.getMessage() for record in caplog.records if "FaultInjected" in record.getMessage()]
+    assert 1 == len(logged)
+    assert "in strike" in logged[0]
     assert "hello big world" == text
     assert pid == bench.pid(echo)
 

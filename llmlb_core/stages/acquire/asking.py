@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from math import isnan
+from typing import Literal
 
 from llmlb_core.contracts.admission import AdmissionPolicy, Admit, Load, Reject, Wait, Waiter
 from llmlb_core.contracts.router import Router
@@ -36,10 +37,10 @@ class Asking:
         Raises:
             InternalError: The router raised, or answered something that is no choice among them.
         """
-        who = "router"
+        name = ""
         try:
             router = self._router_for(call, target)
-            who = f"router {router.name!r}"
+            name = router.name
             choice = router.choose(call, candidates)
             if choice is None:
                 return None
@@ -47,11 +48,11 @@ class Asking:
         except CallError:
             raise
         except Exception as error:
-            raise self._fault(who, call, f"raised {type(error).__name__}") from error
+            raise self._fault("router", name, call, f"raised {type(error).__name__}") from error
         for candidate in candidates:
             if candidate is chosen:
                 return choice
-        raise self._fault(who, call, "chose something that is not a candidate")
+        raise self._fault("router", name, call, "chose something that is not a candidate")
 
     def admits_at_once(self, call: Call, queue: frozenset[str]) -> bool:
         """Return the policy's answer.
@@ -64,7 +65,7 @@ class Asking:
         except CallError:
             raise
         except Exception as error:
-            raise self._fault(self._policy_name, call, f"raised {type(error).__name__}") from error
+            raise self._fault("admission", self._policy_name, call, f"raised {type(error).__name__}") from error
 
     def decide(self, call: Call, load: Load) -> Admit | Wait | Reject:
         """Return the policy's verdict.
@@ -77,12 +78,12 @@ class Asking:
         except CallError:
             raise
         except Exception as error:
-            raise self._fault(self._policy_name, call, f"raised {type(error).__name__}") from error
+            raise self._fault("admission", self._policy_name, call, f"raised {type(error).__name__}") from error
         if isinstance(verdict, Wait) and not (isinstance(verdict.sort_key, int | float) and not isnan(verdict.sort_key)):
             # NaN is neither above nor below anything, and would spoil the order of the whole line
-            raise self._fault(self._policy_name, call, "answered a sort key that is no number")
+            raise self._fault("admission", self._policy_name, call, "answered a sort key that is no number")
         if not isinstance(verdict, Admit | Wait | Reject):
-            raise self._fault(self._policy_name, call, "answered something that is no verdict")
+            raise self._fault("admission", self._policy_name, call, "answered something that is no verdict")
         return verdict
 
     def granted(self, waiter: Waiter) -> None:
@@ -90,21 +91,24 @@ class Asking:
         try:
             self._policy.granted(waiter)
         except Exception as error:  # noqa: BLE001  # a plugin's code
-            self._fault(self._policy_name, waiter.call, f"raised {type(error).__name__} in granted")
+            self._fault("admission", self._policy_name, waiter.call, f"raised {type(error).__name__} in granted")
 
     def left(self, waiter: Waiter) -> None:
         """Tell the policy; what it raises is noted only, the call is gone already."""
         try:
             self._policy.left(waiter)
         except Exception as error:  # noqa: BLE001  # a plugin's code
-            self._fault(self._policy_name, waiter.call, f"raised {type(error).__name__} in left")
+            self._fault("admission", self._policy_name, waiter.call, f"raised {type(error).__name__} in left")
 
     @property
     def _policy_name(self) -> str:
-        return f"admission policy {getattr(self._policy, 'name', type(self._policy).__name__)!r}"
+        return str(getattr(self._policy, "name", type(self._policy).__name__))
 
-    def _fault(self, who: str, call: Call, what: str) -> InternalError:
+    def _fault(self, kind: Literal["router", "admission"], name: str, call: Call, what: str) -> InternalError:
+        who = f"{'router' if kind == 'router' else 'admission policy'} {name!r}"
         self.fault_counts[who] += 1
         write = _log.error if sys.exception() is None else _log.exception
         write("plugin_fault", who=who, what=what, call=call.id)
-        return InternalError(f"This call could not be placed: the {who} {what}; see the server's log for {call.id}.")
+        error = InternalError(f"This call could not be placed: the {who} {what}; see the server's log for {call.id}.")
+        error.culprit = f"{kind}:{name}"
+        return error
