@@ -63,14 +63,14 @@ def show(cli: CliContext, name: str, as_json: bool) -> None:
 @pass_cli
 def check(cli: CliContext, as_json: bool) -> None:
     """Exit with 1 unless every plugin is active or disabled, and everything that settings require is there."""
-    from llmlb_core.errors import PluginRequired
+    from llmlb_core.errors import PluginRequired, SettingsInvalid
     from llmlb_core.plugin_host.report import report_status
 
     ailing = [status for status in cli.host.statuses if status.state not in {"active", "disabled"}]
     unmet: str | None = None
     try:
         cli.host.check_required()
-    except PluginRequired as error:
+    except (PluginRequired, SettingsInvalid) as error:
         unmet = error.message
     is_fine = not ailing and unmet is None
     if as_json:

@@ -39,6 +39,11 @@ def mend_by_upgrade(name: str, distribution: str) -> str:
     return f'pip install --upgrade {distribution}, or add "{name}" to [plugins] disabled in llmlb.toml'
 
 
+def table_mends(name: str) -> tuple[str, str]:
+    """Return what mends a wrong table of a plugin, and a table for a plugin that has no settings."""
+    return f"edit [plugins.{name}] in llmlb.toml", f"remove [plugins.{name}] from llmlb.toml"
+
+
 def name_type(item: object) -> str:
     """Return what a plugin returned, in a few words and never by its own ``repr``, which may raise or hold a secret."""
     if item is None:

@@ -131,6 +131,7 @@ class PluginHost:
 
         Raises:
             PluginRequired: Naming the plugin, why it is not active, and what mends that.
+            SettingsInvalid: A plugin's table does not fit it.
         """
         check_required(self._settings, self.statuses, self.registry)
 

@@ -25,7 +25,7 @@ from llmlb_core.plugin_host.collect import collect
 from llmlb_core.plugin_host.compat import check_compatibility, installed_version
 from llmlb_core.plugin_host.conflicts import settle, settle_names
 from llmlb_core.plugin_host.discovery import Found, discover
-from llmlb_core.plugin_host.faults import name_type
+from llmlb_core.plugin_host.faults import name_type, table_mends
 from llmlb_core.plugin_host.hooks import check_hooks, new_manager, register
 from llmlb_core.plugin_host.host import PluginHost
 from llmlb_core.plugin_host.missing import missing_statuses
@@ -77,6 +77,7 @@ def load_plugins(
 
     Raises:
         PluginRequired: A plugin that settings require is not active. Nothing else a plugin does is raised.
+        SettingsInvalid: A ``[plugins.<name>]`` table does not fit its plugin.
         KeyboardInterrupt: Somebody pressed Ctrl-C while a plugin was imported.
     """
     records = [PluginRecord.of(each) for each in (discover() if found is None else found)]
@@ -157,9 +158,7 @@ def _make_plugin(name: str, target: object, implemented: dict[str, str], loading
         structured = structure_table(cls, table or {}, ("plugins", name), settings.file)
     elif table:
         keys = ", ".join(table)
-        raise PluginBroken(
-            f"it takes no settings, but [plugins.{name}] has {keys}", mend=f"remove [plugins.{name}] from llmlb.toml"
-        )
+        raise PluginBroken(f"it takes no settings, but [plugins.{name}] has {keys}", mend=table_mends(name)[1])
     return Plugin(name, settings.data_dir, structured, models=loading.models, metrics=loading.metrics)
 
 

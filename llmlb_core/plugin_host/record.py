@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 from llmlb_core.contracts.plugin import Plugin
 from llmlb_core.errors import PluginConflict, PluginError, PluginIncompatible, SettingsInvalid
 from llmlb_core.plugin_host.discovery import Found
-from llmlb_core.plugin_host.faults import describe, mend_by_upgrade
+from llmlb_core.plugin_host.faults import describe, mend_by_upgrade, table_mends
 from llmlb_core.plugin_host.status import Phase, PluginStatus, State
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class PluginRecord:
             state = "incompatible"
         mend = error.mend if isinstance(error, PluginError) else ""
         if isinstance(error, SettingsInvalid):
-            mend = f"edit [plugins.{self.found.name}] in llmlb.toml"
+            mend = table_mends(self.found.name)[0]
         mend = mend or mend_by_upgrade(self.found.name, self.found.distribution)
         reason = describe(error, self.package)
         self.status = attrs.evolve(self.status, state=state, phase=phase, reason=reason, mend=mend)

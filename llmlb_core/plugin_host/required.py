@@ -1,13 +1,13 @@
-"""Insists on plugins that settings require: who may come in is never decided by what happened to load."""
+"""Insists on what settings say of plugins: who may come in, and by which settings, is never decided by what happened to load."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from llmlb_core.errors import PluginRequired
+from llmlb_core.errors import PluginRequired, SettingsInvalid
 from llmlb_core.plugin_host.discovery import package_of
-from llmlb_core.plugin_host.faults import mend_by_upgrade
+from llmlb_core.plugin_host.faults import mend_by_upgrade, table_mends
 from llmlb_core.plugin_host.registry import Registry
 from llmlb_core.plugin_host.status import PluginStatus
 
@@ -22,8 +22,15 @@ def check_required(settings: Settings, statuses: Sequence[PluginStatus], registr
     authentication is off, and not where no plugin is installed at all: the core alone serves nothing that needs a guard.
 
     Raises:
+        SettingsInvalid: A ``[plugins.<name>]`` table does not fit its plugin, where that plugin is enabled.
         PluginRequired: Naming the first that is not active.
     """
+    for status in statuses:
+        # A table that nobody could read is the operator's mistake, like any other wrong setting; a settings class that is
+        # wrong in itself is the plugin's, and stays its status.
+        if status.phase == "settings" and status.mend in table_mends(status.name):
+            prefix = "" if (status.reason or "").startswith("plugins.") else f"plugins.{status.name}: "
+            raise SettingsInvalid(f"{prefix}{status.reason}")
     for name in settings.plugins.required:
         known = [status for status in statuses if status.name == name]
         if not any(status.state == "active" for status in known):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from llmlb_core.errors import SettingsInvalid
+
 SOURCE = """
 from attrs import field, frozen
 from llmlb_core import hookimpl
@@ -50,6 +52,34 @@ def test_a_wrong_table_is_the_status_of_its_plugin(site, table):
     assert ("broken", "settings", "edit [plugins.bad] in llmlb.toml") == (status.state, status.phase, status.mend)
     assert f"plugins.bad.{next(iter(table))}" in status.reason
     assert "active" == host.status("good")[0].state
+
+
+@pytest.mark.parametrize(
+    ("answer", "table", "said"),
+    [
+        ("Limits", {"rate": "fast"}, "plugins.bad.rate: expected an integer"),
+        ("Limits", {"rat": 3}, "plugins.bad.rat: is not a setting"),
+        ("None", {"rate": 3}, "plugins.bad: it takes no settings"),
+    ],
+)
+def test_a_wrong_table_stops_the_start(site, answer, table, said):
+    """An operator's mistake is found at the start, not when the plugin is missed; a disabled plugin's table is nobody's."""
+    site.add("bad", SOURCE.format(answer=answer))
+
+    with pytest.raises(SettingsInvalid, match=said):
+        site.load(tables={"bad": table}, enforce=True)
+    host = site.load(tables={"bad": table}, enforce=True, disabled=("bad",))
+
+    assert "disabled" == host.status("bad")[0].state
+
+
+def test_a_settings_class_that_is_wrong_in_itself_does_not_stop_the_start(site):
+    """That is the plugin's fault, and its status."""
+    site.add("bad", SOURCE.format(answer="dict"))
+
+    host = site.load(tables={"bad": {"rate": 3}}, enforce=True)
+
+    assert "broken" == host.status("bad")[0].state
 
 
 def test_a_table_for_a_plugin_without_settings_is_refused(site):
