@@ -121,7 +121,7 @@ class House:
         if policy is None and not registry.admission_policies and settings.admission.policy == AdmissionSettings().policy:
             policy = FirstCome()
         if policy is None:
-            raise _missing("admission policy", settings.admission.policy, registry.admission_policies, "[admission] policy")
+            raise self._missing("admission policy", f"admission:{settings.admission.policy}", "[admission] policy")
         if settings.log.access:
             self._access = AccessLog()
         acquire = Acquire(self._router_for(), policy, settings.admission)
@@ -151,8 +151,20 @@ class House:
             return _RouterFor({"": NoRouter()})
         for name in wanted.values():
             if name not in routers:
-                raise _missing("router", name, routers, "[routing] router")
+                raise self._missing("router", f"router:{name}", "[routing] router")
         return _RouterFor({model: routers[name] for model, name in wanted.items()})
+
+    def _missing(self, what: str, key: str, where: str) -> PluginRequired:
+        """Say that no active plugin brings *key*; and why not, where one that is installed would."""
+        kind, _, name = key.partition(":")
+        said = f"{where} names the {what} '{name}', but"
+        for status in self.host.statuses:
+            if key in status.contributes and status.state != "active":
+                return PluginRequired(f"{said} plugin {status.name} is {status.state}: {status.reason}; mend: {status.mend}")
+        there = sorted(each.partition(":")[2] for each in self.host.registry.owners if each.startswith(f"{kind}:"))
+        return PluginRequired(
+            f"{said} no active plugin brings it (there: {', '.join(there) or 'none'}); see 'llmlb plugins check'."
+        )
 
 
 class _RouterFor:
@@ -163,10 +175,3 @@ class _RouterFor:
 
     def __call__(self, _call: Call, target: Target) -> Router:
         return self._routers.get(target.model) or self._routers[""]
-
-
-def _missing(what: str, name: str, there: Mapping[str, object], where: str) -> PluginRequired:
-    known = ", ".join(sorted(there)) or "none"
-    return PluginRequired(
-        f"{where} names the {what} '{name}', but no active plugin brings it (there: {known}); see 'llmlb plugins check'."
-    )

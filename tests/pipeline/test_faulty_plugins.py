@@ -9,6 +9,8 @@ import pytest
 from llmlb_testing.asgi import open_app
 from llmlb_testing.distributions import write_distribution
 
+from llmlb_core.errors import PluginRequired
+
 ROUTERS = """
 from llmlb_core import Router, hookimpl
 
@@ -162,3 +164,22 @@ async def test_what_a_client_does_wrong_is_nobodys_fault(client):
     await client.chat(temperature=9)
 
     assert {} == await faults(client)
+
+
+async def test_a_conflict_that_costs_the_router_is_told_with_what_mends_it(tmp_path, monkeypatch):
+    """The line that the start ends with names both plugins and the edit, not only what is not there."""
+    site = tmp_path / "site"
+    site.mkdir()
+    source = ROUTERS.replace('"raising"', '"round_robin"')
+    write_distribution(
+        site, "acme-router-rival", {"router_rival": "acme_router_rival"}, {"acme_router_rival": source}, version="1.0"
+    )
+    monkeypatch.syspath_prepend(str(site))
+    importlib.invalidate_caches()
+
+    with pytest.raises(PluginRequired) as caught:
+        async with open_app(tmp_path / "data", TOML):
+            pass
+
+    assert "router_basic is conflicted: router:round_robin is also contributed by router_rival" in caught.value.message
+    assert '"router:round_robin" = "router_basic"' in caught.value.message
