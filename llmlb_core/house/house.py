@@ -147,7 +147,9 @@ class House:
     def _router_for(self) -> _RouterFor:
         settings, routers = self.settings, self.host.registry.routers
         wanted = {"": settings.routing.router, **{id_: model.router for id_, model in settings.models.items() if model.router}}
-        if not routers and set(wanted.values()) == {RoutingSettings().router}:
+        # One that is installed and conflicted is no reason to refuse every call in silence: the start says so below.
+        is_bare = not any(key.startswith("router:") for status in self.host.statuses for key in status.contributes)
+        if is_bare and set(wanted.values()) == {RoutingSettings().router}:
             return _RouterFor({"": NoRouter()})
         for name in wanted.values():
             if name not in routers:

@@ -10,6 +10,8 @@ from llmlb_testing.asgi import open_app
 from llmlb_testing.distributions import write_distribution
 
 from llmlb_core.errors import PluginRequired
+from llmlb_core.house import House
+from llmlb_core.settings.sections import AuthSettings, Settings
 
 ROUTERS = """
 from llmlb_core import Router, hookimpl
@@ -178,7 +180,7 @@ async def test_a_conflict_that_costs_the_router_is_told_with_what_mends_it(tmp_p
     importlib.invalidate_caches()
 
     with pytest.raises(PluginRequired) as caught:
-        async with open_app(tmp_path / "data", TOML):
+        async with House(Settings(tmp_path / "data", auth=AuthSettings(is_disabled=True))).open():
             pass
 
     assert "router_basic is conflicted: router:round_robin is also contributed by router_rival" in caught.value.message
