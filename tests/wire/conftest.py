@@ -7,9 +7,8 @@ import gc
 import json
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
-import pytest
 import pytest_asyncio
 from attrs import define, evolve, field
 from hypercorn.config import Config
@@ -26,7 +25,6 @@ from llmlb_core.wire.limits import ClientLimits
 from llmlb_core.wire.server import WireServer
 
 DEADLINE_S = 20.0
-PATH = "/v1/chat/completions"
 TOML = """
 [auth]
 is_disabled = true
@@ -48,7 +46,7 @@ options = { delay_s = 0.02 }
 [models.flood]
 engine = "echo"
 options = { reply = "REPLY" }
-""".replace("REPLY", "all work and no play makes an echo a dull engine " * 20_000)
+""".replace("REPLY", " ".join(["x" * 100_000] * 40))
 
 
 def pytest_asyncio_loop_factories(config, item):
@@ -160,7 +158,6 @@ class Front:
     house: House
     keys: Keys
     address: tuple[str, int]
-    stack: AsyncExitStack
     clients: list[Client] = field(factory=list)
 
     async def connect(self, *, receive_bytes: int = 0) -> Client:
@@ -178,7 +175,7 @@ class Front:
     async def until(self, condition) -> None:
         """Return when *condition* holds."""
         async with asyncio.timeout(DEADLINE_S):
-            while not condition():
+            while not condition():  # noqa: ASYNC110  # what it asks has no event
                 await asyncio.sleep(0.01)
 
     async def idle(self) -> None:
@@ -187,17 +184,6 @@ class Front:
         assert 0 == sum(
             instance.in_flight for instance in [each for _, each in self.house.pipeline.resolve._directory._instances.values()]
         )
-
-
-def chat(text: str = "hi", model: str = "echo", **fields: object) -> bytes:
-    """Return the body of a chat."""
-    return json.dumps({"model": model, "messages": [{"role": "user", "content": text}], **fields}).encode()
-
-
-def post(body: bytes | None = None, headers: str = "", *, path: str = PATH, version: str = "1.1") -> bytes:
-    """Return a POST request with its length."""
-    body = chat() if body is None else body
-    return f"POST {path} HTTP/{version}\r\nHost: a\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -212,50 +198,41 @@ async def house(tmp_path_factory) -> AsyncIterator[House]:
 
 
 @asynccontextmanager
-async def listening(house: House, limits: ClientLimits) -> AsyncIterator[Front]:
+async def listening(house: House, limits: ClientLimits, *, is_locked: bool) -> AsyncIterator[Front]:
     """Serve *house*; at the end nothing may be left of any connection."""
     keys = Keys()
     config = Config()
     config.include_server_header = False
     handover = Handover(create_app(house.settings, house=house), config)
-    pipeline = evolve(house.pipeline, authenticate=Authenticate((keys,)) if limits is LOCKED else house.pipeline.authenticate)
+    pipeline = evolve(house.pipeline, authenticate=Authenticate((keys,)) if is_locked else house.pipeline.authenticate)
     server = WireServer(pipeline, house.host.registry.dialects, handover, limits)
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
     await handover.start()
     await server.start(listener)
-    async with AsyncExitStack() as stack:
-        front = Front(server, handover, house, keys, listener.getsockname(), stack)
-        try:
-            yield front
-            for client in front.clients:
-                client.writer.close()
-            await front.until(lambda: not server.connections and not handover.lent_count)
-            await front.idle()
-        finally:
-            server.stop_accepting()
-            await handover.stop(1)
-            await server.stop()
-            listener.close()
-            for client in front.clients:
-                client.writer.transport.abort()
-        assert set() == server.connections
-        assert [] == [task for task in asyncio.all_tasks() if "Pipeline.serve" in repr(task)]
+    front = Front(server, handover, house, keys, listener.getsockname())
+    try:
+        yield front
+        for client in front.clients:
+            client.writer.close()
+        await front.until(lambda: not server.connections and not handover.lent_count)
+        await front.idle()
+    finally:
+        server.stop_accepting()
+        await handover.stop(1)
+        await server.stop()
+        listener.close()
+        for client in front.clients:
+            client.writer.transport.abort()
+    assert set() == server.connections
+    assert [] == [task for task in asyncio.all_tasks() if "Pipeline.serve" in repr(task)]
     gc.collect()  # an unclosed transport is a warning, and that an error
-
-
-LOCKED = ClientLimits()
-"""Default limits, and calls need a key."""
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def front(house, request) -> AsyncIterator[Front]:
-    """A wire that serves the file's house; ``indirect`` parameters are its limits."""
-    async with listening(house, getattr(request, "param", None) or ClientLimits()) as front:
+    """A wire that serves the file's house; ``indirect`` parameters are its limits, or ``locked`` where its calls need a key."""
+    param = getattr(request, "param", None)
+    limits = param if isinstance(param, ClientLimits) else ClientLimits()
+    async with listening(house, limits, is_locked=param == "locked") as front:
         yield front
-
-
-@pytest.fixture(scope="session")
-def locked() -> ClientLimits:
-    """Limits of a wire whose calls need the key ``good``."""
-    return LOCKED
