@@ -43,7 +43,9 @@ class Pipeline:
 
     async def serve(self, head: Head, entry: Entry, outlet: Outlet) -> None:
         """Answer one call, whatever happens; raises only ``CancelledError``, when the client left."""
-        record = Record(id=head.id, started_at=head.received_at, method=head.method, path=head.path)
+        record = Record(
+            id=head.id, started_at=head.received_at, method=head.method, path=head.path, client_address=head.client_address
+        )
         rendering = Rendering(entry.dialect, outlet, record)
         answer: Answer | None = None
         deadline = Deadline(self.call_timeout_s)

@@ -14,6 +14,7 @@ from llmlb_core.errors import PluginRequired
 from llmlb_core.house.bare import FirstCome, NoRouter
 from llmlb_core.house.directory import Directory, LocalRooms
 from llmlb_core.house.models_view import LateModelView
+from llmlb_core.house.recording import open_recorder, watch_house
 from llmlb_core.models.catalogue import Catalogue
 from llmlb_core.models.devices import machine_devices
 from llmlb_core.pipeline import Pipeline
@@ -32,6 +33,7 @@ from llmlb_core.stages.transform import Transform
 from llmlb_core.storage.setup import open_storage
 from llmlb_core.telemetry.access import AccessLog
 from llmlb_core.telemetry.log import get_logger
+from llmlb_core.telemetry.metrics import Metrics
 from llmlb_core.upstream.sweep import Sweep
 from llmlb_core.worker.supervisor import Supervisor
 
@@ -54,11 +56,11 @@ class House:
         """
         self.settings = settings
         self._models = LateModelView()
-        self.host = load_plugins(settings, models=self._models)
+        self._metrics = Metrics()
+        self.host = load_plugins(settings, models=self._models, metrics=self._metrics)
         self.is_open = False
         self._pipeline: Pipeline | None = None
         self._supervisor: Supervisor | None = None
-        self._access: AccessLog | None = None
 
     @property
     def pipeline(self) -> Pipeline:
@@ -88,6 +90,8 @@ class House:
             self.host.check_required()
             for _, lifespan in self.host.lifespans():
                 await rooms.enter_async_context(lifespan)
+            access = AccessLog() if settings.log.access else None
+            recorder = await rooms.enter_async_context(open_recorder(self.host, self._metrics, access))
             supervisor = self._supervisor = Supervisor(settings.workers, settings.engines, settings.data_dir)
             rooms.push_async_callback(supervisor.stop, 5.0)
             await supervisor.start()
@@ -102,7 +106,8 @@ class House:
             rooms.callback(servers.close)
             directory = Directory(catalogue, LocalRooms(registry.engines, devices, supervisor), servers)
             self._models.fill(directory)
-            pipeline = self._pipeline = self._build_pipeline(directory)
+            pipeline = self._pipeline = self._build_pipeline(directory, recorder)
+            watch_house(self._metrics, pipeline, supervisor)
             supervisor.on_change.append(pipeline.acquire.wake)
             for instance in directory.preloaded():
                 instance.begin()
@@ -112,18 +117,14 @@ class House:
             finally:
                 self.is_open = False
                 await pipeline.running.drain(settings.server.drain_timeout_s)
-                if self._access is not None:
-                    self._access.flush()
 
-    def _build_pipeline(self, directory: Directory) -> Pipeline:
+    def _build_pipeline(self, directory: Directory, recorder: Recorder) -> Pipeline:
         settings, registry = self.settings, self.host.registry
         policy = registry.admission_policies.get(settings.admission.policy)
         if policy is None and not registry.admission_policies and settings.admission.policy == AdmissionSettings().policy:
             policy = FirstCome()
         if policy is None:
             raise self._missing("admission policy", f"admission:{settings.admission.policy}", "[admission] policy")
-        if settings.log.access:
-            self._access = AccessLog()
         acquire = Acquire(self._router_for(), policy, settings.admission)
         return Pipeline(
             authenticate=Authenticate(
@@ -137,7 +138,7 @@ class House:
             transform=Transform(),
             acquire=acquire,
             dispatch=Dispatch(acquire),
-            record=Recorder(self._access),
+            record=recorder,
             running=Running(),
             call_timeout_s=settings.server.call_timeout_s,
             heartbeat_s=settings.server.heartbeat_s,
