@@ -48,7 +48,7 @@ def test_migrate_then_check_is_sound(migrated):
     assert 0 == result.returncode
     assert report["is_sound"]
     assert report["size_bytes"] > 0
-    assert [{"label": "auth_apikey", "applied": ["m0001_initial"], "pending": [], "newer": []}] == [
+    assert [{"label": "auth_apikey", "applied": ["m0001_initial", "m0002_limits"], "pending": [], "newer": []}] == [
         app for app in report["apps"] if app["label"] == "auth_apikey"
     ]
 
