@@ -166,7 +166,11 @@ class Front:
         if receive_bytes:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         raw.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(raw, self.address)
+        try:
+            await asyncio.get_running_loop().sock_connect(raw, self.address)
+        except OSError:
+            raw.close()
+            raise
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client = Client(*await asyncio.open_connection(sock=raw, limit=2**16 if receive_bytes else 2**22))
         self.clients.append(client)
