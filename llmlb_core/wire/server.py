@@ -50,12 +50,14 @@ class WireServer:
         self.sweep = Sweep(self._loop)
         self.clock = Clock()
         self.lender = _Lender(handover)
+        self._handover = handover
         self.connections: set[ClientConnection | Linger] = set()
         self.is_stopping = False
         self._server: asyncio.Server | None = None
 
     async def start(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> None:
         """Accept connections on *listener*."""
+        await self._handover.start()
         self._server = await self._loop.create_server(
             lambda: ClientConnection(self, self._loop),
             sock=listener,
@@ -72,9 +74,10 @@ class WireServer:
         for connection in tuple(self.connections):
             connection.close_when_idle()
 
-    async def stop(self) -> None:
-        """End every connection, and return when their calls have ended."""
+    async def stop(self, grace_s: float = 2.0) -> None:
+        """End every connection, lent ones after *grace_s* at the latest; return when their calls have ended."""
         self.stop_accepting()
+        await self._handover.stop(grace_s)
         calls = [each.call for each in self.connections if isinstance(each, ClientConnection) and each.call is not None]
         for connection in tuple(self.connections):
             connection.transport.abort()

@@ -212,7 +212,6 @@ async def listening(house: House, limits: ClientLimits, *, is_locked: bool) -> A
     server = WireServer(pipeline, house.host.registry.dialects, handover, limits)
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
-    await handover.start()
     await server.start(listener)
     front = Front(server, handover, house, keys, listener.getsockname())
     try:
@@ -223,8 +222,7 @@ async def listening(house: House, limits: ClientLimits, *, is_locked: bool) -> A
         await front.idle()
     finally:
         server.stop_accepting()
-        await handover.stop(1)
-        await server.stop()
+        await server.stop(1)
         listener.close()
         for client in front.clients:
             client.writer.transport.abort()

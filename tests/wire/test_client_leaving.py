@@ -188,7 +188,7 @@ async def test_a_stop_ends_what_does_not_end(front):
     await client.send(post(LONG, "slow", stream=True))
     await client.head()
 
-    await front.server.stop()
+    await front.server.stop(0)
 
     assert 0 == calls(front)
     assert set() == front.server.connections
