@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import attrs
 import uvloop
 
 from llmlb_core.contracts.dialect import Entry
@@ -27,6 +28,7 @@ from llmlb_core.domain.models import Capability
 from llmlb_core.domain.results import Usage
 from llmlb_core.house import House
 from llmlb_core.settings.load import load_settings
+from llmlb_core.stages.resolve import Resolve
 
 BODY = b'{"model":"fake-model","messages":[{"role":"user","content":"' + b"a" * 850 + b'"}]}'
 
@@ -67,6 +69,7 @@ class Done:
     """An exchange that is over before it began."""
 
     status, content_type, content_length = 200, "application/json", "692"
+    headers: tuple[tuple[str, str], ...] = ()
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Commit in the next turn of *loop*, as a real one would at the earliest."""
@@ -142,19 +145,11 @@ class One:
 
 async def measure(calls: int, *, profile: bool) -> float:
     """Return µs a call."""
-    import attrs
-
-    from llmlb_core.stages.resolve import Resolve
-
     with tempfile.TemporaryDirectory() as folder:
+        key = await _key(Path(folder))
         settings = load_settings(environ={"LLMLB_DATA_DIR": folder})
         house = House(settings)
         async with house.open():
-            from llmlb_auth_apikey.desk import open_desk  # type: ignore[import-untyped,unused-ignore]
-
-            del open_desk
-            key = await _key(Path(folder))
-            await asyncio.sleep(2.5)
             pipeline = attrs.evolve(house.pipeline, resolve=Resolve(One()))
             dialect = house.host.registry.dialects["openai"]
             entry = Entry(dialect, dialect.routes[0])

@@ -7,7 +7,9 @@ import errno
 import gc
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+import ssl
+import sys
+from collections.abc import Callable, Coroutine
 from typing import Literal
 
 from hypercorn.asyncio import serve as hypercorn_serve
@@ -19,10 +21,13 @@ from llmlb_core.settings.sections import Settings
 from llmlb_core.web.app import create_app
 from llmlb_core.wire.handover import Handover
 from llmlb_core.wire.server import WireServer
+from llmlb_core.wire.tls import server_context
 
 BACKLOG = 4096
 KEEP_ALIVE_S = 75.0
 GRACE_S = 2.0
+SWITCH_INTERVAL_S = 0.0005
+"""How long a busy thread may keep the loop waiting; Python's own 5 ms would be felt in every stream."""
 Plane = Literal["wire", "web"]
 
 
@@ -61,10 +66,11 @@ def bind(settings: Settings) -> socket.socket:
     return listener
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(settings: Settings, listener: socket.socket) -> str:
     """Return the address that clients of *listener* use."""
     host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    scheme = "http" if settings.server.tls is None else "https"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 async def serve(settings: Settings, listener: socket.socket, ready: Callable[[House], None], plane: Plane = "wire") -> None:
@@ -76,48 +82,78 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[Ho
         ready: Called once, when calls are answered.
         plane: ``web`` serves everything by Hypercorn alone.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        try:
-            loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:  # Windows' event loop: the handler runs in the main thread instead
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    signals = _Signals(asyncio.get_running_loop())
+    tls = server_context(settings)
     house = House(settings)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     async with house.open():
         gc.collect()
         gc.freeze()  # what lives now lives for ever: later collections need not look at it
 
-        async def until_stopped() -> None:
+        async def until_stopped(stop_accepting: Callable[[], None] = lambda: None) -> None:
             ready(house)
-            await stop.wait()
-            await house.pipeline.running.drain(settings.server.drain_timeout_s)
+            await signals.stop.wait()
+            stop_accepting()
+            await signals.unless_again(house.pipeline.running.drain(settings.server.drain_timeout_s))
+            await house.pipeline.running.drain(0)
 
         app = create_app(settings, house=house)
-        config = _config(settings, listener)
+        config = _config(settings, listener, tls)
         if plane == "web":
             await hypercorn_serve(app, config, shutdown_trigger=until_stopped)
-        else:
-            await _serve_wire(house, Handover(app, config), listener, until_stopped)
+            return
+        wire = WireServer(house.pipeline, house.host.registry.dialects, Handover(app, config))
+        await wire.start(listener, tls)
+        try:
+            await until_stopped(wire.stop_accepting)
+        finally:
+            await wire.stop(GRACE_S)
 
 
-async def _serve_wire(
-    house: House, handover: Handover, listener: socket.socket, until_stopped: Callable[[], Awaitable[None]]
-) -> None:
-    """Serve inference on the wire and everything else through *handover*, until told to stop."""
-    wire = WireServer(house.pipeline, house.host.registry.dialects, handover)
-    await handover.start()
-    await wire.start(listener)
-    try:
-        await until_stopped()
-    finally:
-        wire.stop_accepting()
-        await handover.stop(GRACE_S)
-        await wire.stop()
+class _Signals:
+    """SIGTERM and SIGINT: the first asks to stop, the second to stop waiting for running calls.
+
+    Attributes:
+        stop: Set by the first.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.stop = asyncio.Event()
+        self._again = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            try:
+                loop.add_signal_handler(number, self._came)
+            except NotImplementedError:  # Windows' event loop: the handler runs in the main thread instead
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._came))
+
+    def _came(self) -> None:
+        (self._again if self.stop.is_set() else self.stop).set()
+
+    async def unless_again(self, waiting: Coroutine[None, None, None]) -> None:
+        """Await *waiting*, but no longer than until a second signal."""
+        tasks = (asyncio.create_task(waiting), asyncio.create_task(self._again.wait()))
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _config(settings: Settings, listener: socket.socket) -> Config:
-    config = Config()
+class _Config(Config):
+    """Hypercorn's settings, with a TLS context that is made already."""
+
+    tls: ssl.SSLContext | None = None
+
+    @property
+    def ssl_enabled(self) -> bool:
+        return self.tls is not None
+
+    def create_ssl_context(self) -> ssl.SSLContext | None:
+        return self.tls
+
+
+def _config(settings: Settings, listener: socket.socket, tls: ssl.SSLContext | None) -> Config:
+    config = _Config()
+    config.tls = tls
     config.bind = [f"fd://{listener.fileno()}"]
     config.accesslog = None
     config.errorlog = None

@@ -43,7 +43,7 @@ def serve(cli: CliContext, host: str | None, port: int | None, plane: Literal["w
 
     def ready(house: object) -> None:
         del house
-        print(f"llmlb {__version__} is listening on {serving.url_of(listener)}", flush=True)
+        print(f"llmlb {__version__} is listening on {serving.url_of(settings, listener)}", flush=True)
 
     run = asyncio.run
     if sys.platform != "win32":

@@ -20,7 +20,7 @@ from attrs import define, field
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
-_READY = re.compile(r"is listening on (http://\S+)")
+_READY = re.compile(r"is listening on (https?://\S+)")
 
 
 def environment(data_dir: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import urllib.error
@@ -16,7 +15,11 @@ def test_the_core_alone_starts_and_answers_404(tmp_path):
     """It serves its own pages, says that nothing is served under /v1, and lets nobody into /v0."""
     site = tmp_path / "site"
     link_core(site)
-    environment = {"HOME": str(tmp_path), "LLMLB_DATA_DIR": str(tmp_path / "data"), "PYTHONPATH": str(site), "PATH": os.environ["PATH"]}
+    environment = {
+        "HOME": str(tmp_path),
+        "LLMLB_DATA_DIR": str(tmp_path / "data"),
+        "PYTHONPATH": str(site),
+    }
     command = [sys.executable, "-S", "-m", "llmlb_core", "serve", "--port", "0"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         try:
@@ -39,5 +42,4 @@ def status_of(url: str) -> int:
             return response.status
     except urllib.error.HTTPError as error:
         with error:
-            assert "message" in json.load(error)["error"]
-            return error.code
+            return error.code if json.load(error)["error"]["message"] else 0

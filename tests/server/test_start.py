@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import socket
+import ssl
+import urllib.error
+import urllib.request
 from pathlib import Path
 
+import pytest
+import trustme
 from llmlb_testing.server import LiveServer, run_llmlb
 
 
@@ -92,3 +99,47 @@ def test_a_second_server_may_share_the_data_directory(tmp_path):
         codes = first.stop(), second.stop()
 
     assert (0, 0) == codes
+
+
+def test_a_second_signal_stops_waiting_for_calls(tmp_path):
+    """A stream would run for a minute: the first SIGTERM waits for it, the second ends it with an error in the stream."""
+    toml = '[models.echo]\nengine = "echo"\noptions = { delay_s = 0.5 }\n'
+    server = LiveServer.start(tmp_path / "data", toml)
+    body = {"model": "echo", "stream": True, "messages": [{"role": "user", "content": "word " * 120}]}
+    request = urllib.request.Request(  # our own server
+        f"{server.url}/v1/chat/completions",
+        json.dumps(body).encode(),
+        {"authorization": f"Bearer {server.key}", "content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as stream:
+        stream.readline()
+
+        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGINT)
+        rest = stream.read().decode()
+
+    assert "shutting_down" in rest
+    assert "[DONE]" not in rest
+    assert 0 == server.process.wait(15)
+
+
+def test_https_is_served_with_a_certificate(tmp_path):
+    """[server.tls]: pages and inference answer over TLS on the one port, and plain HTTP does not."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "chain.pem"))
+    toml = f'[server.tls]\ncertificate = "{tmp_path}/chain.pem"\nkey = "{tmp_path}/chain.pem"\n'
+    server = LiveServer.start(tmp_path / "data", toml)
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    try:
+        with urllib.request.urlopen(f"{server.url}/health", timeout=20, context=trust) as answer:
+            health = answer.status
+        with pytest.raises(urllib.error.HTTPError) as unauthorized:
+            urllib.request.urlopen(f"{server.url}/v1/chat/completions", b"{}", timeout=20, context=trust)
+        unauthorized.value.close()
+    finally:
+        server.stop()
+
+    assert server.url.startswith("https://")
+    assert (200, 401) == (health, unauthorized.value.code)
