@@ -5,47 +5,17 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Mapping
-from typing import Protocol
 
-from llmlb_core.contracts.dialect import Entry
 from llmlb_core.domain.calls import Head
-from llmlb_core.pipeline import Pipeline
 from llmlb_core.telemetry.log import get_logger
-from llmlb_core.upstream.sweep import Sweep
-from llmlb_core.wire.clock import Clock
 from llmlb_core.wire.limits import ClientLimits
 from llmlb_core.wire.linger import Linger
-from llmlb_core.wire.message import HEAD_END, PREFACE, BadMessage, Message, origin_form
+from llmlb_core.wire.message import HEAD_END, PREFACE, BadMessage, Message, flaw_of_beginning, origin_form
 from llmlb_core.wire.outlet import SocketOutlet
 from llmlb_core.wire.refusal import refusal
+from llmlb_core.wire.surroundings import Surroundings
 
 _log = get_logger("wire")
-
-
-class Lender(Protocol):
-    """Who serves what is not inference."""
-
-    def lend(self, connection: ClientConnection, data: bytes, *, http2: bool) -> None:
-        """Serve the request that *data* begins with, on the connection's own socket; ``come_home`` follows."""
-        ...
-
-
-class Surroundings(Protocol):
-    """What all connections of a server share."""
-
-    pipeline: Pipeline
-    entries: Mapping[bytes, Entry]
-    limits: ClientLimits
-    sweep: Sweep
-    clock: Clock
-    connections: set[ClientConnection | Linger]
-    is_stopping: bool
-
-    @property
-    def lender(self) -> Lender:
-        """Who serves what is not inference."""
-        ...
 
 
 class ClientConnection(asyncio.Protocol):
@@ -246,19 +216,13 @@ class ClientConnection(asyncio.Protocol):
 
     def _wait_for_head(self, data: bytes) -> None:
         """Keep the beginning of a head until the rest comes, unless it can be none."""
-        limit = self._around.limits.head_bytes
-        line_end = data.find(b"\n")
-        if len(data) > limit:
-            what, status = ("head", 431) if 0 <= line_end <= limit else ("target", 414)
-            self._refuse(BadMessage(status, f"The request's {what} is larger than {limit} bytes."))
-        elif line_end > 0 and data[line_end - 1] != 13:
-            self._refuse(BadMessage(400, "The request has a line that does not end with CRLF."))
-        elif data and not 65 <= data[0] <= 90:
-            self._refuse(BadMessage(400, "The request does not begin with a method; is this a client of another protocol, or TLS?"))
-        else:
-            if data and not self._held:
-                self.overdue_at = self.loop.time() + self._around.limits.head_s
-            self._held = data
+        flaw = flaw_of_beginning(data, self._around.limits.head_bytes)
+        if flaw is not None:
+            self._refuse(flaw)
+            return
+        if data and not self._held:
+            self.overdue_at = self.loop.time() + self._around.limits.head_s
+        self._held = data
 
     def _continue(self, message: Message, data: bytes) -> None:
         self._held = message.read_body(data)

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from llmlb_core.wire.client import Surroundings
+    from llmlb_core.wire.surroundings import Surroundings
 
 
 class Linger(asyncio.Protocol):

@@ -169,6 +169,19 @@ class Message:
             self._buffer.clear()
 
 
+def flaw_of_beginning(data: bytes, limit: int) -> BadMessage | None:
+    """Return why *data* cannot become a head of at most *limit* bytes; None where it can."""
+    line_end = data.find(b"\n")
+    if len(data) > limit:
+        what, status = ("head", 431) if 0 <= line_end <= limit else ("target", 414)
+        return BadMessage(status, f"The request's {what} is larger than {limit} bytes.")
+    if line_end > 0 and data[line_end - 1] != 13:
+        return BadMessage(400, "The request has a line that does not end with CRLF.")
+    if data and not 65 <= data[0] <= 90:
+        return BadMessage(400, "The request does not begin with a method; is this a client of another protocol, or TLS?")
+    return None
+
+
 def origin_form(target: bytes, host: str) -> bytes:
     """Return path and query of a *target* in absolute-form, which RFC 9112 3.2.2 has every server take.
 
