@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import pytest_asyncio
 from attrs import define, evolve, field
 from hypercorn.config import Config
+from quart import Quart
 
 from llmlb_core.contracts.auth import Authenticator
 from llmlb_core.domain.principals import Credential, Principal
@@ -199,15 +200,22 @@ async def house(tmp_path_factory) -> AsyncIterator[House]:
     house = House(load_settings(file=file, environ={}, data_dir=folder / "data"))
     async with house.open():
         yield house
+    gc.collect()  # an unclosed transport is a warning, and that an error
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def app(house) -> Quart:
+    """What Hypercorn serves."""
+    return create_app(house.settings, house=house)
 
 
 @asynccontextmanager
-async def listening(house: House, limits: ClientLimits, *, is_locked: bool) -> AsyncIterator[Front]:
+async def listening(house: House, app: Quart, limits: ClientLimits, *, is_locked: bool) -> AsyncIterator[Front]:
     """Serve *house*; at the end nothing may be left of any connection."""
     keys = Keys()
     config = Config()
     config.include_server_header = False
-    handover = Handover(create_app(house.settings, house=house), config)
+    handover = Handover(app, config)
     pipeline = evolve(house.pipeline, authenticate=Authenticate((keys,)) if is_locked else house.pipeline.authenticate)
     server = WireServer(pipeline, house.host.registry.dialects, handover, limits)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -228,13 +236,12 @@ async def listening(house: House, limits: ClientLimits, *, is_locked: bool) -> A
             client.writer.transport.abort()
     assert set() == server.connections
     assert [] == [task for task in asyncio.all_tasks() if "Pipeline.serve" in repr(task)]
-    gc.collect()  # an unclosed transport is a warning, and that an error
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def front(house, request) -> AsyncIterator[Front]:
+async def front(house, app, request) -> AsyncIterator[Front]:
     """A wire that serves the file's house; ``indirect`` parameters are its limits, or ``locked`` where its calls need a key."""
     param = getattr(request, "param", None)
     limits = param if isinstance(param, ClientLimits) else ClientLimits()
-    async with listening(house, limits, is_locked=param == "locked") as front:
+    async with listening(house, app, limits, is_locked=param == "locked") as front:
         yield front
