@@ -109,6 +109,14 @@ options = { fault = "raise_mid_answer", fault_after_tokens = 3 }
 """
 
 
+@pytest.fixture(autouse=True)
+def forgotten():
+    """Forget the modules of these tests: other tests install others under such names."""
+    yield
+    for name in [name for name in sys.modules if name.startswith("acme_")]:
+        del sys.modules[name]
+
+
 @pytest.fixture
 async def client(tmp_path, monkeypatch):
     """An app with two faulty plugins beside the real ones."""
@@ -120,8 +128,6 @@ async def client(tmp_path, monkeypatch):
     importlib.invalidate_caches()
     async with open_app(tmp_path / "data", TOML) as client:
         yield client
-    for name in ("acme_router_faulty", "acme_dialect_faulty"):
-        sys.modules.pop(name, None)
 
 
 async def faults(client) -> dict[str, tuple[str, int, str | None]]:
