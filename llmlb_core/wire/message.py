@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import httptools
 
 from llmlb_core.wire.chunks import BadChunks, Chunks
@@ -11,6 +9,7 @@ from llmlb_core.wire.chunks import BadChunks, Chunks
 PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
 HEAD_END = b"\r\n\r\n"
 MAX_HEADERS = 256
+MAX_KNOWN_NAMES = 512
 MAX_LENGTH_DIGITS = 15
 
 _LISTS = frozenset({"transfer-encoding", "connection", "expect", "upgrade"})
@@ -66,8 +65,6 @@ class Message:
         lines = head.count(b"\n") - 2
         if lines > MAX_HEADERS:
             raise BadMessage(431, f"The request has more than {MAX_HEADERS} headers.")
-        if head.count(b"\r") - 2 != lines:  # that each is before its LF is httptools' to see
-            raise BadMessage(400, "The request has a line that does not end with CRLF.")
         start = head[: head.find(b"\r\n")].split(b" ")
         if len(start) != 3:
             raise BadMessage(400, "The request does not begin with a method, a target and a version, one space between them.")
@@ -79,11 +76,14 @@ class Message:
         self.on_header = raw.__setitem__  # C calls C; a method of ours would double the cost of a header
         _parse(self, head)
         self.method = start[0].decode()
-        headers = self.headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1").rstrip(" \t") for name, value in raw.items()
+        known = _lower_names
+        headers = {
+            (known.get(name) or _lower(name)): value.decode("latin-1").rstrip(" \t")  # httptools leaves the space behind a value
+            for name, value in raw.items()
         }
-        if len(headers) != lines:
-            headers = self.headers = _combined(head, lines)
+        if len(headers) != lines:  # also where a line end was taken for something else
+            headers = _combined(head, lines)
+        self.headers = headers
         if version == b"HTTP/1.1" and "host" not in headers:
             raise BadMessage(400, "The request has no Host.")
         connection = headers.get("connection")
@@ -196,9 +196,15 @@ def origin_form(target: bytes, host: str) -> bytes:
     return path if path.startswith(b"/") else b"/" + path
 
 
-@lru_cache(maxsize=512)
+_lower_names: dict[bytes, str] = {}
+
+
 def _lower(name: bytes) -> str:
-    return name.decode("latin-1").lower()
+    """Return *name* in lower case, and know it next time: clients send the same few names for ever."""
+    lower = name.decode("latin-1").lower()
+    if len(_lower_names) < MAX_KNOWN_NAMES:
+        _lower_names[name] = lower
+    return lower
 
 
 def _parse(listener: object, head: bytes) -> None:
