@@ -298,7 +298,8 @@ class Lifecycle:
         process = self._process
         if process is None or self.state is State.STOPPING:
             return
-        if self._hang.is_hung(process, elapsed_s):
+        # While it loads, the deadline of loading holds: a library may keep the interpreter busy for all of it.
+        if self.state is not State.STARTING and self._hang.is_hung(process, elapsed_s):
             self._keep(self._end_hung(process))
         idle_s = self.spec.model.idle_unload_s
         idle_s = self._around.settings.idle_unload_s if idle_s is None else idle_s

@@ -114,6 +114,14 @@ async def test_a_worker_without_a_sign_of_life_is_ended(bench_of):
     assert "hello big world" == await bench.answer(echo)
 
 
+async def test_loading_that_keeps_the_interpreter_busy_is_no_hang(bench_of):
+    """Some libraries let nothing else run until a model is loaded, however long that takes; the deadline of loading holds."""
+    bench = await bench_of(hang_timeout_s=1.0)
+    echo = bench.echo(fault="busy_load", load_delay_s=3.0)
+
+    assert "loaded" == await bench.answer(echo, "loaded")
+
+
 async def test_engine_code_that_is_busy_in_a_thread_is_no_hang(bench_of):
     """A worker whose engine sits in a call that lets the interpreter go shows signs of life."""
     bench = await bench_of(hang_timeout_s=1.0)

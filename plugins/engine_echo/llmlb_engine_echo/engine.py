@@ -31,7 +31,7 @@ from llmlb_core import (
 )
 from llmlb_core.errors import ContextLengthExceeded, InvalidRequest, ModelFilesInvalid, UnsupportedParameter
 from llmlb_engine_echo import prompt, tokens
-from llmlb_engine_echo.faults import Faults, crash
+from llmlb_engine_echo.faults import Faults, crash, keep_busy
 from llmlb_engine_echo.options import EchoOptions
 from llmlb_engine_echo.schema import SchemaUnsupported, instance_of
 
@@ -66,7 +66,10 @@ class EchoEngine(TextEngine, EmbeddingEngine):
         self._script_lock = threading.Lock()
         self.max_concurrency = placement.parallel_count or self._options.max_concurrency
         self._context_tokens = self._options.context_tokens or placement.context_tokens
-        time.sleep(self._options.load_delay_s)
+        if self._options.fault == "busy_load":
+            keep_busy(self._options.load_delay_s)
+        else:
+            time.sleep(self._options.load_delay_s)
         if self._options.fault == "load_error":
             raise ModelFilesInvalid(f"Model {model.id!r} is damaged: the echo engine was told to say so (fault = 'load_error').")
         if self._options.fault == "crash_at_load":

@@ -42,10 +42,16 @@ class Faults:
             case "hang":
                 time.sleep(FOREVER_S)
             case "busy_gil":
-                # PyDLL keeps the interpreter's lock while C code runs: no Python code of this process runs any more.
-                ctypes.PyDLL(None).sleep(FOREVER_S)
+                keep_busy(FOREVER_S)
             case _:
                 pass
+
+
+def keep_busy(seconds: float) -> None:
+    """Hold the interpreter's lock, as native code does that never gives it back: no Python code of this process runs meanwhile."""
+    library = ctypes.PyDLL(None)
+    library.sleep(int(seconds))
+    library.usleep(int(seconds % 1 * 1e6))
 
 
 def crash(words: str) -> None:

@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 from attrs import Attribute, field, frozen
 
-Fault = Literal["none", "load_error", "crash_at_load", "crash_mid_answer", "raise_mid_answer", "hang", "ignore_cancel", "busy_gil"]
+Fault = Literal[
+    "none", "load_error", "crash_at_load", "busy_load", "crash_mid_answer", "raise_mid_answer", "hang", "ignore_cancel", "busy_gil"
+]
 
 
 def _at_least(smallest: float, default: Any) -> Any:
