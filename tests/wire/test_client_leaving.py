@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import ssl
 
 import pytest
+import trustme
 
 from llmlb_core.wire.client import ClientConnection
 from llmlb_core.wire.limits import ClientLimits
@@ -214,3 +216,25 @@ async def test_calls_leave_nothing_for_the_garbage_collector(front):
         gc.enable()
 
     assert [] == left
+
+
+@pytest.mark.parametrize("front", [ClientLimits(linger_s=0.5)], indirect=True)
+async def test_https_clients_read_their_refusal_too(front, tmp_path):
+    """TLS has no halves: the answer's length and Connection: close tell its end, and the connection ends when its time is up."""
+    authority = trustme.CA()
+    server, client = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(server)
+    authority.configure_trust(client)
+    listener = await asyncio.get_running_loop().create_server(
+        lambda: ClientConnection(front.server, asyncio.get_running_loop()), "127.0.0.1", 0, ssl=server
+    )
+    reader, writer = await asyncio.open_connection(*listener.sockets[0].getsockname(), ssl=client, server_hostname="localhost")
+
+    writer.write(HEAD + b"Content-Length: 3000000\r\n\r\n" + b"x" * 3_000_000)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+
+    assert head.startswith(b"HTTP/1.1 413 ")
+    assert b"body_too_large" in await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    listener.close()
+    await front.until(lambda: not front.server.connections)
