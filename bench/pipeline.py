@@ -126,7 +126,7 @@ class Instant(Endpoint):
 
     async def open(self, call: Call, model: str) -> AsyncIterator[Result]:
         """Not used."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{call.id} {model}")
         yield
 
 
