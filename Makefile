@@ -22,7 +22,7 @@ dev: .venv/dev.stamp  ## set up everything that tests and checks need
 lint: .venv/dev.stamp  ## formatting, lint, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy llmlb_core $(wildcard plugins/*/llmlb_*) testing/llmlb_testing
 	$(BIN)/lint-imports
 
 check: lint test  ## everything that must hold before a change is handed in
