@@ -43,7 +43,7 @@ class _Event(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
-    usage: msgspec.Raw | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"null")  # read apart: one that is not understood is no broken answer
 
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
@@ -61,7 +61,7 @@ def usage_of_answer(document: bytes | bytearray) -> Usage | None:
         raw = _decode_answer(document).usage
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise MalformedAnswer from error
-    return None if raw is None else _read(bytes(raw))
+    return _read(bytes(raw))
 
 
 def usage_at_end(tail: bytes) -> Usage | None:
