@@ -54,7 +54,7 @@ class SocketOutlet(Outlet):
     async def _wait(self, timeout_s: float) -> None:
         """Return when the body is there, cannot be read or is too large."""
         connection, message = self._connection, self._message
-        if message.expects_continue and not message.body_bytes:
+        if message.expects_continue and not message.body_bytes and not connection.transport.is_closing():
             message.expects_continue = False
             connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         connection.resume_reading()
@@ -136,13 +136,16 @@ class SocketOutlet(Outlet):
             return
         transport = self._connection.transport
         head = self._head
-        if head:
-            self._head = b""
-            transport.write(b"%s%x\r\n%s\r\n" % (head, size, data) if self._is_chunked else head + data)
-        elif self._is_chunked:
-            transport.write(b"%x\r\n%s\r\n" % (size, data))
-        else:
-            transport.write(data)
+        try:
+            if head:
+                self._head = b""
+                transport.write(b"%s%x\r\n%s\r\n" % (head, size, data) if self._is_chunked else head + data)
+            elif self._is_chunked:
+                transport.write(b"%x\r\n%s\r\n" % (size, data))
+            else:
+                transport.write(data)
+        except RuntimeError:  # uvloop's transports raise after the connection is lost, and the call is told a moment later
+            return
 
     @property
     def is_paused(self) -> bool:
@@ -161,14 +164,16 @@ class SocketOutlet(Outlet):
     async def end(self) -> None:
         """Finish the answer."""
         self.is_ended = True
-        transport = self._connection.transport
-        if self._is_chunked:
-            transport.write(self._head + b"0\r\n\r\n")
-        elif self.bytes_out < self._announced < math.inf:
+        if self.bytes_out < self._announced < math.inf:
             self._mismatch()
-        elif self._head:
-            transport.write(self._head)
+            return
+        last = self._head + b"0\r\n\r\n" if self._is_chunked else self._head
         self._head = b""
+        if last:
+            try:
+                self._connection.transport.write(last)
+            except RuntimeError:  # as in ``write``
+                return
 
     def fail(self) -> None:
         """Break the connection so that the client cannot take what it has for the whole answer."""

@@ -31,7 +31,7 @@ def calls(front):
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("how", ["eof", "reset", "close"])
-async def test_a_client_that_leaves_ends_its_call(front, how, stream):
+async def test_a_client_that_leaves_ends_its_call(front, how, stream, caplog):
     """Half-closed, reset or closed, while it waits or in the middle of a stream: the engine is free again."""
     client = await front.connect()
     await client.send(post(LONG, "slow", stream=stream))
@@ -46,6 +46,7 @@ async def test_a_client_that_leaves_ends_its_call(front, how, stream):
 
     await front.until(lambda: not front.server.connections)
     await front.idle()
+    assert [] == [record.message for record in caplog.records if record.levelname == "ERROR"]
 
 
 @pytest.mark.parametrize("how", ["eof", "reset"])

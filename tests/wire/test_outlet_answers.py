@@ -99,6 +99,22 @@ async def test_an_answer_of_another_length_than_announced_breaks_the_connection(
     assert "answer_length_wrong" in caplog.text
 
 
+@pytest.mark.parametrize("headers", [[("content-length", "3")], []])
+async def test_an_answer_to_a_client_that_has_left_is_forgotten(headers):
+    """A transport of uvloop raises where asyncio's forget; the call is cancelled a moment later."""
+    out, _ = outlet()
+
+    def write(data):
+        raise RuntimeError("the handler is closed")
+
+    out._connection.transport.write = write
+    out.open(200, headers)
+    out.write(b"one")
+    await out.end()
+
+    assert out.is_ended
+
+
 async def test_headers_hold_no_control_characters():
     """Values come from requests now and then: names of parameters, names of models."""
     out, _ = outlet()
