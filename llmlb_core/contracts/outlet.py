@@ -20,6 +20,10 @@ class Source(Protocol):
         """Write on."""
         ...
 
+    def abort(self) -> None:
+        """Write never again: nobody is there to read it. Does nothing where all is written."""
+        ...
+
 
 class Outlet(ABC):
     """One request's way in and out. The plane that makes it cancels the call's task when the client leaves.

@@ -61,14 +61,19 @@ class Pool:
             TimeoutError: Nobody answered.
         """
         address = self.address
-        async with asyncio.timeout(timeout_s):
-            _, connection = await self._loop.create_connection(
-                lambda: Connection(self),
-                address.host,
-                address.port,
-                ssl=address.tls,
-                server_hostname=address.host if address.tls else None,
-            )
+        connection = Connection(self)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._loop.create_connection(
+                    lambda: connection,
+                    address.host,
+                    address.port,
+                    ssl=address.tls,
+                    server_hostname=address.host if address.tls else None,
+                )
+        except BaseException:
+            self._all.discard(connection)  # closed by the loop; uvloop does not say so when a call is cancelled in the last step
+            raise
         return connection
 
     def made(self, connection: Connection) -> None:

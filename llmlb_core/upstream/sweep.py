@@ -46,9 +46,12 @@ class Sweep:
             self._timer = None
 
     def _look(self) -> None:
-        # Armed first: a member that raises, which the loop reports, must not end all other time limits.
-        self._timer = self._loop.call_later(INTERVAL_S, self._look) if self._members else None
         now = self._loop.time()
-        for member in [member for member in self._members if member.overdue_at <= now]:
-            if member in self._members:  # another one's end may have ended it
-                member.overdue()
+        for member in self._members:
+            if member.overdue_at <= now:
+                self._loop.call_soon(self._tell, member)  # on its own: one that raises, which the loop reports, stops no other
+        self._timer = self._loop.call_later(INTERVAL_S, self._look) if self._members else None
+
+    def _tell(self, member: Timed) -> None:
+        if member in self._members:  # it may have ended meanwhile
+            member.overdue()

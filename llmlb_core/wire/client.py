@@ -94,6 +94,10 @@ class ClientConnection(asyncio.Protocol):
         """Cancel the call; nobody is there to read its answer."""
         del exc
         self._forget()
+        outlet = self._outlet
+        if outlet is not None and outlet.source is not None:
+            outlet.source.abort()  # now, not when the task is told: uvloop's transports raise when they are written to after this
+        self.is_write_paused = True
         if self.call is not None:
             self.call.cancel()
         if self._writable is not None:
