@@ -7,14 +7,10 @@ import time
 
 import psutil
 import pytest
+from llmlb_testing.processes import running_workers
 
 from llmlb_core.errors import Conflict, EngineFailed, ModelLoading, ShuttingDown
 from llmlb_core.worker.snapshot import State
-
-
-def worker_count() -> int:
-    """Processes that this one started and that still run."""
-    return len([child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE])
 
 
 async def test_many_callers_share_one_start(bench):
@@ -24,7 +20,7 @@ async def test_many_callers_share_one_start(bench):
     texts = await asyncio.gather(*(bench.answer(echo, "hi") for _ in range(20)))
 
     assert ["hi"] * 20 == texts
-    assert 1 == worker_count()
+    assert 1 == len(running_workers())
 
 
 async def test_a_caller_that_gives_up_does_not_abort_the_start_of_others(bench):
@@ -91,7 +87,7 @@ async def test_a_damaged_model_fails_with_its_reason_and_is_not_started_again_an
     assert State.FAILED is broken.state
     assert caught.value.retry_after_s >= 1
     assert "is damaged" in broken.snapshot().reason
-    assert 0 == worker_count()
+    assert 0 == len(running_workers())
     assert "hello big world" == await bench.answer(fine)
     await bench.until(lambda: broken.unroutable_reason is None)
     with pytest.raises(EngineFailed, match="is damaged"):
@@ -116,7 +112,7 @@ async def test_loading_has_a_deadline(bench_of):
     with pytest.raises(EngineFailed, match=r"workers\.load_timeout_s"):
         await bench.answer(echo)
 
-    assert 0 == worker_count()
+    assert 0 == len(running_workers())
 
 
 async def test_an_unknown_option_stops_before_a_process_starts(bench):
@@ -126,7 +122,7 @@ async def test_an_unknown_option_stops_before_a_process_starts(bench):
     with pytest.raises(EngineFailed, match=r"options.*fautl"):
         await bench.answer(echo)
 
-    assert 0 == worker_count()
+    assert 0 == len(running_workers())
 
 
 async def test_an_idle_model_is_unloaded_and_comes_back(bench_of):
@@ -137,7 +133,7 @@ async def test_an_idle_model_is_unloaded_and_comes_back(bench_of):
 
     await bench.until_state(echo, State.STOPPED)
 
-    assert 0 == worker_count()
+    assert 0 == len(running_workers())
     assert "back" == await bench.answer(echo, "back")
 
 
@@ -222,7 +218,7 @@ async def test_a_removed_model_leaves_no_process(bench):
 
     await bench.supervisor.remove("echo")
 
-    assert 0 == worker_count()
+    assert 0 == len(running_workers())
     assert bench.supervisor.get("echo") is None
     with pytest.raises(ShuttingDown):
         await bench.answer(echo)
@@ -235,7 +231,7 @@ async def test_preloaded_models_are_loaded_at_start(bench):
     await bench.supervisor.start()
     await bench.until_state(echo, State.READY)
 
-    assert 1 == worker_count()
+    assert 1 == len(running_workers())
 
 
 async def test_a_snapshot_shows_what_runs(bench):

@@ -12,6 +12,7 @@ import time
 
 import psutil
 import pytest
+from llmlb_testing.processes import running_workers
 
 from llmlb_core.errors import EngineFailed, ModelLoading, ShuttingDown
 from llmlb_core.worker.snapshot import State
@@ -190,12 +191,12 @@ async def test_stopping_the_supervisor_leaves_no_process(bench_of):
         await loading.ensure_ready(0.3)
     results = bench.open(stuck, "word " * 1000)
     await anext(results)
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    before = running_workers()
 
     await bench.supervisor.stop(0.5)
 
     assert 3 == len(before)
-    assert [] == psutil.Process().children(recursive=True)
+    assert [] == running_workers()
     with pytest.raises(ShuttingDown, match="unloaded while it answered"):
         _ = [result async for result in results]
 
