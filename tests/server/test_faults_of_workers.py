@@ -80,7 +80,7 @@ async def test_no_worker_survives_the_server(server):
 
     deadline = time.monotonic() + 2
     while (alive := [worker for worker in workers if is_alive(worker)]) and time.monotonic() < deadline:
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)  # noqa: ASYNC110  # the kernel announces nothing to a process that is not the parent
     assert workers
     assert [] == alive
     again = LiveServer.start(server.data_dir, TOML)
