@@ -29,6 +29,8 @@ def rename_model(body: bytes, name: str) -> bytes:
         InvalidRequest: No guess is right: a name is written twice, or with escapes.
     """
     quoted = msgspec.json.encode(name)
+    if _replaced(body, (0, 0), b"", name):
+        return body  # a guess could not be told from the truth
     first = _MEMBER.search(body)
     spans = [first.span(1)] if first else []
     last = _MEMBER.search(body, body.rfind(b'"model"')) if first else None
@@ -59,7 +61,10 @@ def _replaced(body: bytes, span: tuple[int, int], quoted: bytes, name: str) -> b
 def _walk(body: bytes) -> tuple[int, int] | None:
     """Return where the value of the outer member ``model`` stands: from key to key, over each value's own length."""
     at, found = 0, None
-    members = _decode_members(body)
+    try:
+        members = _decode_members(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
     for key, value in members.items():
         match = _KEY.match(body, at)
         if match is None or msgspec.json.decode(match[1]) != key:

@@ -153,8 +153,7 @@ class _Line(asyncio.Protocol):
 
     def __init__(self, upstream: FakeUpstream) -> None:
         self.upstream = upstream
-        self.number = len(upstream.lines)
-        upstream.lines.append(self)
+        self.number = 0
         self.buffer = b""
         self.missing = 0
         self.visit: Visit | None = None
@@ -164,6 +163,8 @@ class _Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]  # uvloop's do not derive from asyncio's
+        self.number = len(self.upstream.lines)
+        self.upstream.lines.append(self)  # not before: a TLS handshake may fail
         self.upstream.changed.set()
 
     def data_received(self, data: bytes) -> None:

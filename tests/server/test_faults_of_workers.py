@@ -79,8 +79,8 @@ async def test_no_worker_survives_the_server(server):
     server.kill()
 
     deadline = time.monotonic() + 2
-    while (alive := [worker for worker in workers if is_alive(worker)]) and time.monotonic() < deadline:
-        await asyncio.sleep(0.02)  # noqa: ASYNC110  # the kernel announces nothing to a process that is not the parent
+    while (alive := [worker for worker in workers if is_alive(worker)]) and time.monotonic() < deadline:  # noqa: ASYNC110  # the kernel tells only the parent
+        await asyncio.sleep(0.02)
     assert workers
     assert [] == alive
     again = LiveServer.start(server.data_dir, TOML)
