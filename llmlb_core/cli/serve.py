@@ -50,4 +50,5 @@ def serve(cli: CliContext, host: str | None, port: int | None, plane: Literal["w
         import uvloop
 
         run = uvloop.run
-    run(serving.serve(settings, listener, ready, plane))
+    with listener:  # also where the start fails after this
+        run(serving.serve(settings, listener, ready, plane))

@@ -1,0 +1,129 @@
+"""Whole events out of any pieces; tokens out of answers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmlb_core.domain.results import Usage
+from llmlb_core.upstream.events import EventTooLarge, PartialEvent, has_data
+from llmlb_core.upstream.usage import MalformedAnswer, usage_at_end, usage_of_answer, usage_of_events
+
+PIECES = st.lists(
+    st.sampled_from([b"data: x", b": c", b"\n", b"\r\n", b"\r", b"", b"event: y", b"\n\n", b"id", b"\r\n\r\n"]), max_size=60
+)
+CHAT = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+DETAILS = {**CHAT, "prompt_tokens_details": {"cached_tokens": 3}, "completion_tokens_details": {"reasoning_tokens": 2}}
+RESPONSES = {
+    "input_tokens": 7,
+    "output_tokens": 5,
+    "input_tokens_details": {"cached_tokens": 3},
+    "output_tokens_details": {"reasoning_tokens": 2},
+}
+
+
+@given(PIECES)
+def test_whatever_the_pieces_all_bytes_come_out_in_order(pieces):
+    """Nothing is lost, added or moved, and what comes out ends with a blank line."""
+    partial = PartialEvent()
+
+    out = [partial.add(piece) for piece in pieces]
+
+    rest = partial.take()
+    assert b"".join(pieces) == b"".join(out) + rest
+    assert all(whole.endswith((b"\n\n", b"\r\r", b"\n\r\n")) for whole in out if whole)
+
+
+@given(
+    st.lists(st.sampled_from([b"data: x", b": c", b"id: 1"]), min_size=1, max_size=8), st.sampled_from([b"\n", b"\r\n"]), st.data()
+)
+def test_no_whole_event_is_held_back(lines, end, data):
+    """Cut anywhere, as many events are out as are whole."""
+    stream = b"".join(line + end + end for line in lines)
+    at = data.draw(st.integers(0, len(stream)))
+    partial = PartialEvent()
+
+    out = partial.add(stream[:at])
+
+    assert stream[: stream.rfind(end + end, 0, at) + 2 * len(end) if end + end in stream[:at] else 0] == out
+
+
+def test_an_event_that_does_not_end_is_too_large():
+    """Within one piece, and over many."""
+    partial = PartialEvent()
+
+    partial.add(b"x" * 4_000_000)
+
+    with pytest.raises(EventTooLarge):
+        partial.add(b"x" * 400_000)
+
+
+def test_many_small_pieces_cost_little():
+    """A million of them: linear."""
+    partial = PartialEvent()
+
+    for _ in range(1_000_000):
+        partial.add(b"x")
+
+    assert b"x" * 1_000_000 + b"\n\n" == partial.add(b"\n\n")
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"), [(b": a\n\n: data\n\n", False), (b"data: 1\n\n", True), (b": a\r\n\r\ndata:1\r\n\r\n", True)]
+)
+def test_comments_are_no_data(events, expected):
+    """They are life, and no answer."""
+    assert expected is has_data(events)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (CHAT, Usage(7, 5)),
+        (DETAILS, Usage(7, 5, cached_tokens=3, reasoning_tokens=2)),
+        (RESPONSES, Usage(7, 5, cached_tokens=3, reasoning_tokens=2)),
+        ({"prompt_tokens": 7, "total_tokens": 7}, Usage(7, 0)),
+        ({**CHAT, "prompt_tokens_details": None, "vendor": {"deep": [1]}}, Usage(7, 5)),
+        ({**CHAT, "prompt_tokens": -1}, None),
+        ({**CHAT, "prompt_tokens": 10**30}, None),
+        ({**CHAT, "prompt_tokens": "7"}, None),
+        (None, None),
+        ([], None),
+    ],
+)
+def test_usage_is_read(told, expected):
+    """From a plain answer, its tail, and the last event of a stream; nonsense is none."""
+    document = {"id": "x", "choices": [{"text": 'a "prompt_tokens": 99 data: b'}], "usage": told}
+    events = b'data: {"choices":[],"usage":null}\n\ndata: ' + json.dumps(document).encode() + b"\n\ndata: [DONE]\n\n"
+
+    assert expected == usage_of_answer(json.dumps(document).encode())
+    assert expected == usage_of_events(events)
+    assert expected == usage_at_end(json.dumps(document).encode()[-300:])
+
+
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\r\r"])
+def test_usage_of_a_finished_response_is_read(end):
+    """The Responses API puts it further in."""
+    event = {"type": "response.completed", "response": {"max_output_tokens": None, "usage": RESPONSES, "status": "completed"}}
+
+    found = usage_of_events(b"event: response.completed" + end[: len(end) // 2] + b"data: " + json.dumps(event).encode() + end)
+
+    assert Usage(7, 5, cached_tokens=3, reasoning_tokens=2) == found
+
+
+@pytest.mark.parametrize("document", [b"", b"{", b"[]", b"null", b'"x"', b"{}x", b'{"usage":{}', b"\xff"])
+def test_what_is_no_json_object_is_malformed(document):
+    """However it is broken."""
+    with pytest.raises(MalformedAnswer):
+        usage_of_answer(document)
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_make_reading_usage_fail(data):
+    """The answer is passed on, whatever it says."""
+    usage_of_events(data)
+    usage_of_events(b'data: {"usage":{"prompt_tokens":' + data + b"}}\n\n")
+    usage_at_end(b'"usage":{' + data + b"}")
