@@ -10,7 +10,7 @@ from llmlb_core.upstream.connection import Connection
 from llmlb_core.upstream.incoming import Incoming
 from llmlb_core.upstream.limits import CLIENT_READ_S, REUSED_S, Limits
 from llmlb_core.upstream.pool import Pool
-from llmlb_core.upstream.refusals import is_passed_on, refusal, unreachable
+from llmlb_core.upstream.refusals import refusal, unreachable
 from llmlb_core.upstream.sweep import Sweep
 
 
@@ -97,7 +97,7 @@ class Exchange(Incoming):
             if self._outlet is not None:
                 self._outlet.fail()
             self._settle(asyncio.CancelledError())
-        elif self.status and not is_passed_on(self.status):
+        elif self.status and not self._is_passed_on:
             self._drop()
             self._settle(refusal(name, self.status, self._retry_after))
         else:
@@ -145,7 +145,7 @@ class Exchange(Incoming):
         if self._error is not None:
             return
         self._sweep.discard(self)
-        if not is_passed_on(self.status):
+        if not self._is_passed_on:
             self._settle(refusal(self._name, self.status, self._retry_after))
             return
         problem = self._problem_at_end(is_certain=is_certain)
@@ -164,7 +164,7 @@ class Exchange(Incoming):
             # read a POST and died, so only what is lost at once, without a byte of an answer, is taken for it (nginx and
             # haproxy do the same); a server that worked for a while and died has failed, and the next candidate is tried.
             self._dialing = self._loop.create_task(self._dial(), name="connect")
-        elif self.status and not is_passed_on(self.status):
+        elif self.status and not self._is_passed_on:
             self._drop()
             self._settle(refusal(self._name, self.status, self._retry_after))
         else:

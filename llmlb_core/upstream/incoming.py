@@ -24,10 +24,9 @@ class Incoming(ABC):
     """
 
     __slots__ = (
-        "_content_length", "_encoding", "_has_length", "_held", "_is_complete", "_is_event_stream", "_is_stream", "_limits",
-        "_loop",
-        "_outlet", "_partial", "_parts", "_problem", "_retry_after", "_saw_last_word", "_tail", "committed", "content_type",
-        "overdue_at", "status", "usage",
+        "_content_length", "_encoding", "_has_length", "_held", "_is_complete", "_is_event_stream", "_is_passed_on", "_is_stream",
+        "_limits", "_loop", "_outlet", "_partial", "_parts", "_problem", "_retry_after", "_saw_last_word", "_tail", "committed",
+        "content_type", "overdue_at", "status", "usage",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, *, is_stream: bool) -> None:
@@ -39,7 +38,7 @@ class Incoming(ABC):
         self._partial: PartialEvent | None = None
         self._held: bytes | bytearray = b""
         self._tail = b""
-        self._is_complete = self._is_event_stream = self._saw_last_word = False
+        self._is_complete = self._is_event_stream = self._is_passed_on = self._saw_last_word = False
         self._has_length = True
         self._problem: str | None = None
         self.committed: asyncio.Future[None] = self._loop.create_future()
@@ -89,14 +88,15 @@ class Incoming(ABC):
         """The answer's head is complete."""
         self.status = status
         self._has_length = has_length
+        self._is_passed_on = is_passed_on(status)
         if not 200 <= status <= 599:
             self.refuse(f"it answered {status}")
-        elif not is_passed_on(status):
+        elif not self._is_passed_on:
             self.overdue_at = min(self.overdue_at, self._loop.time() + REFUSAL_S)
-        elif self._encoding not in ("", "identity"):
+        elif self._encoding and self._encoding != "identity":
             # Nobody asked for it: were it passed on, its events, its usage and its being whole could not be seen.
             self.refuse(f"its answer is encoded ({self._encoding[:20]}), though it was asked for none")
-        elif status == 200:
+        elif status == 200 and (self._is_stream or self.content_type != _JSON):
             kind = self.content_type.partition(";")[0].strip().lower()
             self._is_event_stream = kind == "text/event-stream"
             if self._is_event_stream is not self._is_stream or kind == "text/html":
@@ -125,7 +125,7 @@ class Incoming(ABC):
                 data = self._whole_events(data)
             if data:
                 self._take_events(data)
-        elif is_passed_on(self.status):
+        elif self._is_passed_on:
             self._take_plain(data)
         else:
             self._tail += data  # of a refusal nothing is passed on; it is read so that the connection can be kept

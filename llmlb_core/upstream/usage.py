@@ -43,9 +43,14 @@ class _Event(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
-    usage: msgspec.Raw = msgspec.Raw(b"null")  # read apart: one that is not understood is no broken answer
+    usage: _Usage | None = None
 
 
+class _Object(msgspec.Struct):
+    """Any JSON object."""
+
+
+_decode_object = msgspec.json.Decoder(_Object).decode
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_event = msgspec.json.Decoder(_Event).decode
 _decode_usage = msgspec.json.Decoder(_Usage | None).decode
@@ -58,10 +63,14 @@ def usage_of_answer(document: bytes | bytearray) -> Usage | None:
         MalformedAnswer: *document* is no JSON object: cut, or not JSON at all.
     """
     try:
-        raw = _decode_answer(document).usage
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise MalformedAnswer from error
-    return _read(bytes(raw))
+        usage = _decode_answer(document).usage
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        try:
+            _decode_object(document)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise MalformedAnswer from error
+        return None  # an object, whose usage is not understood
+    return None if usage is None else _usage(usage)
 
 
 def usage_at_end(tail: bytes) -> Usage | None:
