@@ -18,7 +18,7 @@ class Authenticator(ABC):
 
     Attributes:
         name: What settings call it.
-        reads: Names of the headers that ``credential`` looks at; the same values are judged once, then remembered.
+        reads: Names of the headers that ``credential`` is shown, lower case; the same values are judged once, then remembered.
         generation: Raise this whenever an earlier answer may be wrong (a key was revoked); the core then asks again.
     """
 

@@ -56,7 +56,9 @@ class Authenticate:
         if known is not None:
             return known
         for authenticator in self._authenticators:
-            credential = authenticator.credential(headers)
+            # Shown only what it declares: anything else could not be part of what is remembered, and would open the door to others.
+            own = {name: headers[name] for name in authenticator.reads if name in headers}
+            credential = authenticator.credential(own)
             if credential is not None:
                 seen = tuple([headers.get(name) for name in self._reads])
                 return await self._verify(authenticator, credential, seen)

@@ -68,10 +68,9 @@ async def _begin(call: Call, lease: Lease) -> Answer:
     except CallError:
         outcome = Outcome.FAILED
         raise
-    except Exception as error:  # an endpoint of a plugin: its defect is this attempt's failure, not ours
+    except Exception as error:
         outcome = Outcome.FAILED
-        _log.exception("endpoint_raised", endpoint=lease.endpoint.name, call=call.id)
-        raise EndpointFailed(f"Endpoint '{lease.endpoint.name}' failed unexpectedly; the server's log has the details.") from error
+        raise _defect(call, lease) from error
     else:
         outcome = None
         return answer
@@ -93,10 +92,9 @@ async def _begin_relay(call: Call, lease: Lease) -> Answer:
     except CallError:
         outcome = Outcome.FAILED
         raise
-    except Exception as error:  # an endpoint of a plugin: its defect is this attempt's failure, not ours
+    except Exception as error:
         outcome = Outcome.FAILED
-        _log.exception("endpoint_raised", endpoint=lease.endpoint.name, call=call.id)
-        raise EndpointFailed(f"Endpoint '{lease.endpoint.name}' failed unexpectedly; the server's log has the details.") from error
+        raise _defect(call, lease) from error
     else:
         outcome = None
         return RelayedAnswer(lease, exchange)
@@ -106,3 +104,9 @@ async def _begin_relay(call: Call, lease: Lease) -> Answer:
             if exchange is not None:
                 exchange.abort()
             lease.release(outcome)
+
+
+def _defect(call: Call, lease: Lease) -> EndpointFailed:
+    """Log the exception being handled: an endpoint of a plugin raised it, so it is this attempt's failure, not ours."""
+    _log.exception("endpoint_raised", endpoint=lease.endpoint.name, call=call.id)
+    return EndpointFailed(f"Endpoint '{lease.endpoint.name}' failed unexpectedly; the server's log has the details.")
