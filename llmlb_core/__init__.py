@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         RoutingFields as RoutingFields,
     )
     from llmlb_core.contracts.endpoint import Endpoint as Endpoint, Result as Result
+    from llmlb_core.contracts.endpoint_kind import Answer as Answer, EndpointKind as EndpointKind, Server as Server
     from llmlb_core.contracts.engine import (
         Cancel as Cancel,
         EmbeddingEngine as EmbeddingEngine,
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     )
     from llmlb_core.domain.principals import Credential as Credential, Principal as Principal, Scope as Scope
     from llmlb_core.domain.records import Attempt as Attempt, Record as Record
+    from llmlb_core.domain.remote import RemoteDevice as RemoteDevice, RemoteModel as RemoteModel, Report as Report
     from llmlb_core.domain.results import (
         Delta as Delta,
         TokenLogprob as TokenLogprob,
@@ -100,6 +102,7 @@ _HOMES = {
     "contracts.auth": "Authenticator Authorizer",
     "contracts.dialect": "Decoded Dialect Entry Renderer Route RoutingFields",
     "contracts.endpoint": "Endpoint Result",
+    "contracts.endpoint_kind": "Answer EndpointKind Server",
     "contracts.engine": "Cancel EmbeddingEngine Engine Feature TextDelta TextEngine TextRequest float32_rows",
     "contracts.metrics": "HistogramSample MetricFamily MetricsView Sample",
     "contracts.modelstore": "ModelFormat ModelStore",
@@ -116,6 +119,7 @@ _HOMES = {
     "domain.models": "Capability Fit LocalModel Manifest ManifestFile ModelFacts Placement Unfit",
     "domain.principals": "Credential Principal Scope",
     "domain.records": "Attempt Record",
+    "domain.remote": "RemoteDevice RemoteModel Report",
     "domain.results": "Delta TokenLogprob ToolCallDelta TopLogprob Usage Vectors",
     "hookspecs": "hookimpl",
     "models.naming": "model_id_of",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from llmlb_core.contracts.admission import AdmissionPolicy
     from llmlb_core.contracts.auth import Authenticator, Authorizer
     from llmlb_core.contracts.dialect import Dialect
+    from llmlb_core.contracts.endpoint_kind import EndpointKind
     from llmlb_core.contracts.engine import Engine
     from llmlb_core.contracts.modelstore import ModelFormat, ModelStore
     from llmlb_core.contracts.observer import Feedback, Observer
@@ -49,6 +50,18 @@ def llmlb_models() -> Iterable[ModelStore | ModelFormat]:  # type: ignore[empty-
     When: At start, and in ``llmlb models``.
     Returns: ``ModelStore`` and ``ModelFormat`` instances.
     Conflicts: Two of one ``scheme`` or one format ``name`` make both plugins conflicted.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def llmlb_endpoints() -> Iterable[EndpointKind]:  # type: ignore[empty-body]
+    """Contribute kinds of remote servers: how one is recognised, listed and watched.
+
+    When: At start.
+    Returns: ``EndpointKind`` instances; an endpoint's kind is detected, in order of ``probe_order`` and then of ``name``.
+    Conflicts: Two of one ``name`` make both plugins conflicted, unless ``[plugins.prefer]`` names one.
 
     .. versionadded:: 0.1
     """

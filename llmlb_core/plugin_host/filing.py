@@ -24,6 +24,7 @@ def file_contributions(registry: Registry, contributions: Iterable[tuple[str, It
         "engine": registry.engines,
         "store": registry.stores,
         "format": registry.formats,
+        "endpoint_kind": registry.endpoint_kinds,
         "router": registry.routers,
         "admission": registry.admission_policies,
         "authenticator": registry.authenticators,

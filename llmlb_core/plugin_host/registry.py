@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from llmlb_core.contracts.admission import AdmissionPolicy
     from llmlb_core.contracts.auth import Authenticator, Authorizer
     from llmlb_core.contracts.dialect import Dialect
+    from llmlb_core.contracts.endpoint_kind import EndpointKind
     from llmlb_core.contracts.engine import Engine
     from llmlb_core.contracts.modelstore import ModelFormat, ModelStore
     from llmlb_core.contracts.observer import Feedback, Observer
@@ -42,6 +43,7 @@ class Registry:
     engines: dict[str, EngineEntry] = field(factory=dict)
     stores: dict[str, ModelStore] = field(factory=dict)
     formats: dict[str, ModelFormat] = field(factory=dict)
+    endpoint_kinds: dict[str, EndpointKind] = field(factory=dict)
     routers: dict[str, Router] = field(factory=dict)
     admission_policies: dict[str, AdmissionPolicy] = field(factory=dict)
     authenticators: dict[str, Authenticator] = field(factory=dict)

@@ -69,6 +69,7 @@ class Slot:
 SLOTS: dict[str, tuple[Slot, ...]] = {
     "llmlb_engines": (Slot("engine", "engine", "Engine", is_class=True),),
     "llmlb_models": (Slot("store", "modelstore", "ModelStore", "scheme"), Slot("format", "modelstore", "ModelFormat")),
+    "llmlb_endpoints": (Slot("endpoint_kind", "endpoint_kind", "EndpointKind"),),
     "llmlb_routers": (Slot("router", "router", "Router"), Slot("admission", "admission", "AdmissionPolicy")),
     "llmlb_auth": (Slot("authenticator", "auth", "Authenticator"), Slot("authorizer", "auth", "Authorizer")),
     "llmlb_storage": (Slot("storage", "storage", "StorageApp", "label"),),
