@@ -1,12 +1,15 @@
 /* Opens many event streams at once, reads them to their end, and says how late their events came.
  *
  *   stream_client --port P --streams C --events N --body FILE [--path /v1/chat/completions] [--authorization "Bearer ..."]
- *                 [--ramp-ms 0] [--timeout-s 60]
+ *                 [--ramp-ms 0] [--timeout-s 60] [--seconds 0] [--report-ms 1000]
  *
  * Each stream is one connection and one POST. A content event says "INDEX:NANOSECONDS word" (see fake_engine.c); its latency is
  * CLOCK_MONOTONIC when its bytes were received less that stamp. First-token time counts from the start of connect() to event 0.
  * A stream is right when it answered 200, brought the events 0 .. N-1 in order, a finish reason and "data: [DONE]", and ended as
- * its framing says. Anything else is an error, counted by kind. Prints one line of JSON; exit code 1 when there were errors. */
+ * its framing says. Anything else is an error, counted by kind. Prints one line of JSON; exit code 1 when there were errors.
+ *
+ * With --seconds a stream that ends is followed by a new one until that time has passed, so that --streams of them are open all the
+ * time; latencies then go into buckets (3 % wide) instead of a list, and a line {"report": ...} is printed every --report-ms. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -48,10 +51,18 @@ struct stream {
     struct buffer frame, line; /* of HTTP: head, chunk size · of the event stream: a chunk may end inside a line */
 };
 
+#define SLOTS 2048 /* 32 for each doubling, all of 64 bits */
+
+struct buckets {
+    uint64_t counts[SLOTS], count, max;
+};
+
 static struct stream *streams;
-static int stream_count = 1, expected_events = 64, epoll_fd, open_count, peak_open, ok_count, finished_count;
+static int stream_count = 1, expected_events = 64, epoll_fd, open_count, peak_open, started_count, ok_count, finished_count;
 static uint64_t errors[KINDS], event_count, content_count, latency_count, first_count;
 static uint64_t *latencies, *firsts;
+static bool steady; /* --seconds */
+static struct buckets all_latencies, new_latencies, all_firsts;
 static char *request, first_error[300];
 static size_t request_len;
 static struct sockaddr_in server = {.sin_family = AF_INET};
@@ -60,6 +71,30 @@ static uint64_t now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+static void keep_in(struct buckets *buckets, uint64_t ns) {
+    unsigned slot = (unsigned)ns;
+    if (ns >= 64) {
+        unsigned shift = 58u - (unsigned)__builtin_clzll(ns);
+        slot = (shift + 1) * 32 + (unsigned)((ns >> shift) & 31);
+    }
+    buckets->counts[slot]++;
+    buckets->count++;
+    if (ns > buckets->max) buckets->max = ns;
+}
+
+/* Returns the upper edge of the bucket that holds the *share* quantile, no more than the greatest value; -1 of nothing. */
+static double bucket_ms(const struct buckets *buckets, double share) {
+    uint64_t rank = (uint64_t)(share * (double)buckets->count), seen = 0;
+    for (unsigned slot = 0; slot < SLOTS; slot++) {
+        seen += buckets->counts[slot];
+        if (seen <= rank && seen < buckets->count) continue;
+        if (!buckets->count) break;
+        uint64_t edge = slot < 64 ? slot : (uint64_t)(33 + (slot & 31)) << (slot / 32 - 1);
+        return (double)(edge < buckets->max ? edge : buckets->max) / 1e6;
+    }
+    return -1;
 }
 
 static void end(struct stream *s, int error, const char *detail) {
@@ -107,9 +142,16 @@ static bool take_line(struct stream *s, uint64_t received_ns) {
     long index = strtol(content + 1, &stop, 10);
     if (*stop != ':' || index != s->next_event) return end(s, MISSING, line), false;
     uint64_t stamp_ns = strtoull(stop + 1, NULL, 10);
-    if (stamp_ns > received_ns || latency_count >= (uint64_t)stream_count * (uint64_t)expected_events) return end(s, GARBAGE, line), false;
-    latencies[latency_count++] = received_ns - stamp_ns;
-    if (!index) firsts[first_count++] = received_ns - s->began_ns;
+    if (stamp_ns > received_ns) return end(s, GARBAGE, line), false;
+    if (steady) {
+        keep_in(&all_latencies, received_ns - stamp_ns);
+        keep_in(&new_latencies, received_ns - stamp_ns);
+        if (!index) keep_in(&all_firsts, received_ns - s->began_ns);
+    } else {
+        if (latency_count >= (uint64_t)stream_count * (uint64_t)expected_events) return end(s, GARBAGE, line), false;
+        latencies[latency_count++] = received_ns - stamp_ns;
+        if (!index) firsts[first_count++] = received_ns - s->began_ns;
+    }
     s->next_event++;
     content_count++;
     return true;
@@ -218,8 +260,8 @@ static void writable(struct stream *s) {
 
 static void open_stream(struct stream *s) {
     int one = 1;
-    s->began_ns = now_ns();
-    s->open = true;
+    *s = (struct stream){.began_ns = now_ns(), .open = true};
+    started_count++;
     open_count++;
     if (open_count > peak_open) peak_open = open_count;
     s->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -250,19 +292,39 @@ static void print_string(const char *text) {
     putchar('"');
 }
 
+static uint64_t error_sum(void) {
+    uint64_t sum = 0;
+    for (int kind = 0; kind < KINDS; kind++) sum += errors[kind];
+    return sum;
+}
+
+static void print_report(uint64_t wall_ns) {
+    printf("{\"report\": true, \"wall_s\": %.3f, \"streams\": %d, \"open\": %d, \"ok\": %d, \"errors\": %" PRIu64 ", \"events\": %" PRIu64, (double)wall_ns / 1e9, started_count,
+           open_count, ok_count, error_sum(), event_count);
+    printf(", \"first_error\": ");
+    print_string(first_error);
+    printf(", \"event_latency_ms\": {\"p50\": %.3f, \"p99\": %.3f, \"max\": %.3f}}\n", bucket_ms(&new_latencies, 0.5), bucket_ms(&new_latencies, 0.99), bucket_ms(&new_latencies, 1));
+    fflush(stdout);
+    new_latencies = (struct buckets){0};
+}
+
 static void print_result(uint64_t wall_ns) {
-    uint64_t error_count = 0;
-    for (int kind = 0; kind < KINDS; kind++) error_count += errors[kind];
+    uint64_t error_count = error_sum();
     qsort(latencies, latency_count, sizeof *latencies, ascending);
     qsort(firsts, first_count, sizeof *firsts, ascending);
-    printf("{\"streams\": %d, \"ok\": %d, \"errors\": %" PRIu64 ", \"error_kinds\": {", stream_count, ok_count, error_count);
+    printf("{\"streams\": %d, \"ok\": %d, \"errors\": %" PRIu64 ", \"error_kinds\": {", steady ? started_count : stream_count, ok_count, error_count);
     for (int kind = 0; kind < KINDS; kind++) printf("%s\"%s\": %" PRIu64, kind ? ", " : "", kind_names[kind], errors[kind]);
     printf("}, \"first_error\": ");
     print_string(first_error);
     printf(", \"events\": %" PRIu64 ", \"content_events\": %" PRIu64 ", \"peak_open\": %d, \"wall_s\": %.3f", event_count, content_count, peak_open, (double)wall_ns / 1e9);
-    printf(", \"first_token_ms\": {\"p50\": %.3f, \"p99\": %.3f}", percentile_ms(firsts, first_count, 0.5), percentile_ms(firsts, first_count, 0.99));
-    printf(", \"event_latency_ms\": {\"p50\": %.3f, \"p99\": %.3f, \"max\": %.3f}}\n", percentile_ms(latencies, latency_count, 0.5), percentile_ms(latencies, latency_count, 0.99),
-           percentile_ms(latencies, latency_count, 1));
+    double first[] = {percentile_ms(firsts, first_count, 0.5), percentile_ms(firsts, first_count, 0.99)};
+    double latency[] = {percentile_ms(latencies, latency_count, 0.5), percentile_ms(latencies, latency_count, 0.99), percentile_ms(latencies, latency_count, 1)};
+    if (steady) {
+        first[0] = bucket_ms(&all_firsts, 0.5), first[1] = bucket_ms(&all_firsts, 0.99);
+        latency[0] = bucket_ms(&all_latencies, 0.5), latency[1] = bucket_ms(&all_latencies, 0.99), latency[2] = bucket_ms(&all_latencies, 1);
+    }
+    printf(", \"first_token_ms\": {\"p50\": %.3f, \"p99\": %.3f}", first[0], first[1]);
+    printf(", \"event_latency_ms\": {\"p50\": %.3f, \"p99\": %.3f, \"max\": %.3f}}\n", latency[0], latency[1], latency[2]);
 }
 
 static char *read_file(const char *name, size_t *len) {
@@ -280,7 +342,7 @@ static char *read_file(const char *name, size_t *len) {
 int main(int argc, char **argv) {
     const char *path = "/v1/chat/completions", *authorization = NULL, *body_name = NULL;
     int port = 0;
-    double ramp_ms = 0, timeout_s = 60;
+    double ramp_ms = 0, timeout_s = 60, seconds = 0, report_ms = 1000;
     for (int index = 1; index + 1 < argc; index += 2) {
         const char *name = argv[index], *value = argv[index + 1];
         if (!strcmp(name, "--port")) port = atoi(value);
@@ -291,6 +353,8 @@ int main(int argc, char **argv) {
         else if (!strcmp(name, "--authorization")) authorization = value;
         else if (!strcmp(name, "--ramp-ms")) ramp_ms = atof(value);
         else if (!strcmp(name, "--timeout-s")) timeout_s = atof(value);
+        else if (!strcmp(name, "--seconds")) seconds = atof(value);
+        else if (!strcmp(name, "--report-ms")) report_ms = atof(value);
         else return fprintf(stderr, "unknown option %s\n", name), 2;
     }
     size_t body_len;
@@ -315,15 +379,21 @@ int main(int argc, char **argv) {
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (!streams || !latencies || !firsts || epoll_fd < 0) return perror("start"), 1;
 
-    uint64_t began_ns = now_ns(), deadline_ns = began_ns + (uint64_t)(timeout_s * 1e9);
-    int opened = 0;
+    steady = seconds > 0;
+    uint64_t began_ns = now_ns(), stop_ns = began_ns + (uint64_t)(seconds * 1e9), deadline_ns = stop_ns + (uint64_t)(timeout_s * 1e9);
+    uint64_t report_ns = began_ns + (uint64_t)(report_ms * 1e6);
+    int opened = 0, next = 0;
     static struct epoll_event events[512];
-    while (finished_count < stream_count) {
+    while (steady ? open_count || now_ns() < stop_ns : finished_count < stream_count) {
         uint64_t now = now_ns();
         if (now > deadline_ns) break;
         double due = ramp_ms > 0 ? (double)(now - began_ns) / 1e6 / ramp_ms * stream_count + 1 : stream_count;
         for (int burst = 0; opened < stream_count && opened < due && burst < 16; burst++) open_stream(&streams[opened++]);
-        int count = epoll_wait(epoll_fd, events, 512, opened < stream_count ? (opened < due ? 0 : 1) : 100);
+        /* A stream that ended is followed by one in its place; sixteen a turn, so that a server that refuses is not hammered. */
+        for (int looked = 0, burst = 0; steady && now < stop_ns && open_count < opened && looked < opened && burst < 16; looked++, next++)
+            if (next %= opened, !streams[next].open) open_stream(&streams[next]), burst++;
+        if (steady && now >= report_ns) print_report(now - began_ns), report_ns = now + (uint64_t)(report_ms * 1e6);
+        int count = epoll_wait(epoll_fd, events, 512, opened < stream_count ? (opened < due ? 0 : 1) : steady ? 10 : 100);
         for (int index = 0; index < count; index++) {
             struct stream *s = events[index].data.ptr;
             if (s->open && events[index].events & EPOLLOUT) writable(s);
@@ -332,9 +402,9 @@ int main(int argc, char **argv) {
     }
     uint64_t wall_ns = now_ns() - began_ns;
     for (int index = 0; index < stream_count; index++) {
-        if (!streams[index].began_ns) streams[index].fd = -1, streams[index].open = true, open_count++;
+        if (!streams[index].began_ns && !steady) streams[index].fd = -1, streams[index].open = true, open_count++;
         end(&streams[index], TIMED_OUT, "the deadline passed");
     }
     print_result(wall_ns);
-    return ok_count == stream_count ? 0 : 1;
+    return error_sum() || ok_count != (steady ? started_count : stream_count);
 }
