@@ -49,11 +49,12 @@
     │   ├── AnswerTooLarge
     │   ├── AnswerNotJson
     │   └── AnswerUnexpected
-    └── ModelError                    a model on this machine cannot be had or run
-        ├── ModelUnknown
-        ├── ModelFilesInvalid
-        ├── ModelTooLarge
-        └── DownloadFailed
+    ├── ModelError                    a model on this machine cannot be had or run
+    │   ├── ModelUnknown
+    │   ├── ModelFilesInvalid
+    │   ├── ModelTooLarge
+    │   └── DownloadFailed
+    └── TraceInvalid                  `llmlb simulate` cannot use what it was given
 
 Messages say what was seen, what was expected and the next step; they never hold a secret or an internal address.
 """
@@ -467,3 +468,10 @@ class ModelTooLarge(ModelError):
 
 class DownloadFailed(ModelError):
     """A file could not be fetched or its hash is wrong."""
+
+
+# --- a simulation -----------------------------------------------------------------------------------------------
+
+
+class TraceInvalid(LLMLBError):
+    """A trace, history or fleet of a simulation cannot be read, or does not fit; names the file and the line."""
