@@ -1,4 +1,4 @@
-"""Bars as SVG, written by hand: no plotting library for one picture."""
+"""Bars and a curve as SVG, written by hand: no plotting library for two pictures."""
 
 from __future__ import annotations
 
@@ -38,13 +38,7 @@ def bars(title: str, panels: Sequence[tuple[str, Sequence[Bar]]]) -> str:
     """Return one SVG with a panel of bars below another, on logarithmic axes that begin at half the least value."""
     height = 50 + sum(TITLE + ROW * len(rows) + AXIS + GAP for _, rows in panels)
     parts = [
-        (
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" role="img" '
-            f'font-family="system-ui, -apple-system, Segoe UI, DejaVu Sans, sans-serif" font-size="13" fill="{INK}">'
-        ),
-        f"<title>{escape(title)}</title>",
-        f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
-        f'<text x="16" y="30" font-size="17" font-weight="600">{escape(title)}</text>',
+        *_frame(title, height),
         f'<text x="{WIDTH - 16}" y="30" font-size="11" text-anchor="end">logarithmic; shorter is better</text>',
     ]
     top = 50.0
@@ -52,6 +46,18 @@ def bars(title: str, panels: Sequence[tuple[str, Sequence[Bar]]]) -> str:
         parts += _panel(name, rows, top)
         top += TITLE + ROW * len(rows) + AXIS + GAP
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _frame(title: str, height: int) -> list[str]:
+    return [
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" role="img" '
+            f'font-family="system-ui, -apple-system, Segoe UI, DejaVu Sans, sans-serif" font-size="13" fill="{INK}">'
+        ),
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
+        f'<text x="16" y="30" font-size="17" font-weight="600">{escape(title)}</text>',
+    ]
 
 
 def _panel(title: str, rows: Sequence[Bar], top: float) -> list[str]:
@@ -73,3 +79,51 @@ def _panel(title: str, rows: Sequence[Bar], top: float) -> list[str]:
         said = f"{row.value:.2f}" if row.value < 10 else f"{row.value:,.0f}"
         parts.append(f'<text x="{LABEL_WIDTH + length + 6:.1f}" y="{y + 13:.1f}"{weight}>{said}</text>')
     return parts
+
+
+@frozen
+class Curve:
+    """A quantity over time; points ascend in time."""
+
+    title: str
+    x_label: str
+    y_label: str
+    points: Sequence[tuple[float, float]]
+
+
+def even_ticks(low: float, high: float, most: int = 8) -> list[float]:
+    """Return round marks from *low* to *high*, at most *most* of them: 1, 2 or 5 times a power of ten apart."""
+    span = max(high - low, 1e-9)
+    least = span / most
+    magnitude = 10.0 ** math.floor(math.log10(least))
+    step = next(factor * magnitude for factor in (1, 2, 5, 10) if factor * magnitude >= least)
+    return [step * number for number in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+
+
+def curve(shown: Curve) -> str:
+    """Return one SVG of *shown*; its vertical axis begins at 0, so that flat looks flat.
+
+    Raises:
+        ValueError: There are no points.
+    """
+    if not shown.points:
+        raise ValueError("a curve needs at least one point")
+    height, left, right, top, bottom = 300, 64, WIDTH - 24, 52, 252
+    last_x = max(x for x, _ in shown.points) or 1.0
+    most_y = max(y for _, y in shown.points) * 1.1 or 1.0
+
+    def at(x: float, y: float) -> str:
+        return f"{left + (right - left) * x / last_x:.1f},{bottom - (bottom - top) * y / most_y:.1f}"
+
+    parts = [*_frame(shown.title, height), f'<text x="{left}" y="46" font-size="11">{escape(shown.y_label)}</text>']
+    for tick in even_ticks(0, most_y, 6):
+        y = bottom - (bottom - top) * tick / most_y
+        parts.append(f'<line x1="{left}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}" stroke="{FAINT}"/>')
+        parts.append(f'<text x="{left - 8}" y="{y + 4:.1f}" font-size="11" text-anchor="end">{tick:g}</text>')
+    for tick in even_ticks(0, last_x, 10):
+        x = left + (right - left) * tick / last_x
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 18}" font-size="11" text-anchor="middle">{tick:g}</text>')
+    parts.append(f'<text x="{right}" y="{bottom + 38}" font-size="11" text-anchor="end">{escape(shown.x_label)}</text>')
+    line = " ".join(at(x, y) for x, y in shown.points)
+    parts.append(f'<polyline points="{line}" fill="none" stroke="{OURS}" stroke-width="1.5"/>')
+    return "\n".join([*parts, "</svg>", ""])
