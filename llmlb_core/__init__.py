@@ -49,9 +49,21 @@ if TYPE_CHECKING:
         Sample as Sample,
     )
     from llmlb_core.contracts.modelstore import ModelFormat as ModelFormat, ModelStore as ModelStore
-    from llmlb_core.contracts.observer import Feedback as Feedback, Observer as Observer
+    from llmlb_core.contracts.observer import (
+        Bodies as Bodies,
+        BodySink as BodySink,
+        Feedback as Feedback,
+        Observer as Observer,
+    )
     from llmlb_core.contracts.plugin import ModelInfo as ModelInfo, ModelView as ModelView, Plugin as Plugin
-    from llmlb_core.contracts.router import Router as Router
+    from llmlb_core.contracts.router import (
+        UNKNOWN as UNKNOWN,
+        Filter as Filter,
+        Picker as Picker,
+        Rank as Rank,
+        Router as Router,
+        Scorer as Scorer,
+    )
     from llmlb_core.contracts.routes import Routes as Routes
     from llmlb_core.contracts.storage import StorageApp as StorageApp
     from llmlb_core.domain.calls import Call as Call, Head as Head, Operation as Operation, new_id as new_id
@@ -70,6 +82,12 @@ if TYPE_CHECKING:
     )
     from llmlb_core.domain.devices import Device as Device
     from llmlb_core.domain.endpoints import Candidate as Candidate, Choice as Choice, Outcome as Outcome, Target as Target
+    from llmlb_core.domain.explanations import (
+        ExplainedCandidate as ExplainedCandidate,
+        ExplainedRank as ExplainedRank,
+        Explanation as Explanation,
+    )
+    from llmlb_core.domain.facts import STALE_S as STALE_S, EndpointFacts as EndpointFacts
     from llmlb_core.domain.models import (
         Capability as Capability,
         Fit as Fit,
@@ -93,9 +111,13 @@ if TYPE_CHECKING:
     )
     from llmlb_core.hookspecs import hookimpl as hookimpl
     from llmlb_core.models.naming import model_id_of as model_id_of
+    from llmlb_core.routing.composed import Composed as Composed
+    from llmlb_core.routing.plain import Idle as Idle, InFlight as InFlight, Rotation as Rotation
     from llmlb_core.security.secrets import new_token as new_token, read_private as read_private, write_private as write_private
     from llmlb_core.settings.sections import setting as setting
     from llmlb_core.telemetry.log import get_logger as get_logger
+    from llmlb_core.worker.environment import worker_environment as worker_environment
+    from llmlb_core.worker.guards import guard_process as guard_process
 
 _HOMES = {
     "contracts.admission": "Admit AdmissionPolicy Load Reject Wait Waiter",
@@ -106,9 +128,9 @@ _HOMES = {
     "contracts.engine": "Cancel EmbeddingEngine Engine Feature TextDelta TextEngine TextRequest float32_rows",
     "contracts.metrics": "HistogramSample MetricFamily MetricsView Sample",
     "contracts.modelstore": "ModelFormat ModelStore",
-    "contracts.observer": "Feedback Observer",
+    "contracts.observer": "Bodies BodySink Feedback Observer",
     "contracts.plugin": "ModelInfo ModelView Plugin",
-    "contracts.router": "Router",
+    "contracts.router": "Filter Picker Rank Router Scorer UNKNOWN",
     "contracts.routes": "Routes",
     "contracts.storage": "StorageApp",
     "domain.calls": "Call Head Operation new_id",
@@ -116,6 +138,8 @@ _HOMES = {
     "ToolCall ToolChoice",
     "domain.devices": "Device",
     "domain.endpoints": "Candidate Choice Outcome Target",
+    "domain.explanations": "ExplainedCandidate ExplainedRank Explanation",
+    "domain.facts": "EndpointFacts STALE_S",
     "domain.models": "Capability Fit LocalModel Manifest ManifestFile ModelFacts Placement Unfit",
     "domain.principals": "Credential Principal Scope",
     "domain.records": "Attempt Record",
@@ -123,9 +147,13 @@ _HOMES = {
     "domain.results": "Delta TokenLogprob ToolCallDelta TopLogprob Usage Vectors",
     "hookspecs": "hookimpl",
     "models.naming": "model_id_of",
+    "routing.composed": "Composed",
+    "routing.plain": "Idle InFlight Rotation",
     "security.secrets": "new_token read_private write_private",
     "settings.sections": "setting",
     "telemetry.log": "get_logger",
+    "worker.environment": "worker_environment",
+    "worker.guards": "guard_process",
 }
 _HOME_BY_NAME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from llmlb_core.contracts.endpoint_kind import EndpointKind
     from llmlb_core.contracts.engine import Engine
     from llmlb_core.contracts.modelstore import ModelFormat, ModelStore
-    from llmlb_core.contracts.observer import Feedback, Observer
+    from llmlb_core.contracts.observer import BodySink, Feedback, Observer
     from llmlb_core.contracts.plugin import Plugin
-    from llmlb_core.contracts.router import Router
+    from llmlb_core.contracts.router import Filter, Picker, Router, Scorer
     from llmlb_core.contracts.routes import Routes
     from llmlb_core.contracts.storage import StorageApp
 
@@ -68,12 +68,13 @@ def llmlb_endpoints() -> Iterable[EndpointKind]:  # type: ignore[empty-body]
 
 
 @hookspec
-def llmlb_routers() -> Iterable[Router | AdmissionPolicy]:  # type: ignore[empty-body]
-    """Contribute routers (who gets a call) and admission policies (who waits).
+def llmlb_routers() -> Iterable[Router | Filter | Scorer | Picker | AdmissionPolicy]:  # type: ignore[empty-body]
+    """Contribute routers (who gets a call), parts that routers are composed of, and admission policies (who waits).
 
     When: At start.
-    Returns: ``Router`` and ``AdmissionPolicy`` instances; ``[routing] router`` and ``[admission] policy`` choose by name.
-    Conflicts: Two of one ``name`` make both plugins conflicted.
+    Returns: ``Router``, ``Filter``, ``Scorer``, ``Picker`` and ``AdmissionPolicy`` instances; ``[routing] router``,
+        ``[[routing.routers]]`` and ``[admission] policy`` choose by name.
+    Conflicts: Two of one kind and ``name`` make both plugins conflicted.
 
     .. versionadded:: 0.1
     """
@@ -128,11 +129,12 @@ def llmlb_routes() -> Iterable[Routes]:  # type: ignore[empty-body]
 
 
 @hookspec
-def llmlb_observers() -> Iterable[Observer | Feedback]:  # type: ignore[empty-body]
+def llmlb_observers() -> Iterable[Observer | Feedback | BodySink]:  # type: ignore[empty-body]
     """Contribute what is told of calls that are over.
 
     When: At start; records come from the first call on until the server has drained, inside the plugin's lifespan.
-    Returns: ``Observer`` instances (told in batches, off the call's path) and ``Feedback`` instances (told at once).
+    Returns: ``Observer`` instances (told in batches, off the call's path), ``Feedback`` instances (told at once) and ``BodySink``
+        instances (given what was said; contribute one only where the operator asked for it).
     Conflicts: Two of one kind and ``name`` make both plugins conflicted, unless ``[plugins.prefer]`` names one.
 
     .. versionadded:: 0.1

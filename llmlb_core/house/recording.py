@@ -13,6 +13,7 @@ from llmlb_core.telemetry.access import AccessLog
 from llmlb_core.telemetry.delivery import Delivery
 from llmlb_core.telemetry.lag import measured_lag
 from llmlb_core.telemetry.metrics import Metrics
+from llmlb_core.telemetry.taps import Taps
 from llmlb_core.worker.supervisor import Supervisor
 
 
@@ -20,21 +21,16 @@ from llmlb_core.worker.supervisor import Supervisor
 async def open_recorder(host: PluginHost, metrics: Metrics, access: AccessLog | None) -> AsyncIterator[Recorder]:
     """Open it inside the lifespans of plugins: at its end observers are given what is left, and must still be able to keep it."""
     registry = host.registry
-
-    def fault_of(kind: str) -> Callable[[str, BaseException], None]:
-        def fault(name: str, error: BaseException) -> None:
-            host.record_failure(registry.owners.get(f"{kind}:{name}", ""), "call", error)
-
-        return fault
-
-    delivery = Delivery(registry.observers, fault_of("observer")) if registry.observers else None
+    delivery = Delivery(registry.observers, _fault_of(host, "observer")) if registry.observers else None
     if delivery is not None:
         metrics.watch(
             "records_dropped", "counter", "Records of calls that an observer missed or lost.", delivery.dropped, ("observer",)
         )
     if access is not None:
         metrics.watch("access_lines_dropped", "counter", "Lines of the access log that were lost.", lambda: access.dropped_count)
-    recorder = Recorder(access, calls=metrics.calls, delivery=delivery, feedbacks=registry.feedbacks, fault=fault_of("feedback"))
+    recorder = Recorder(
+        access, calls=metrics.calls, delivery=delivery, feedbacks=registry.feedbacks, fault=_fault_of(host, "feedback")
+    )
     try:
         with measured_lag(metrics.lag):
             if delivery is None:
@@ -45,6 +41,26 @@ async def open_recorder(host: PluginHost, metrics: Metrics, access: AccessLog | 
     finally:
         if access is not None:
             access.flush()
+
+
+def make_taps(host: PluginHost, metrics: Metrics) -> Taps | None:
+    """Return what copies bodies for the sinks that there are; None where there is none, so that calls have nothing to ask."""
+    sinks = host.registry.body_sinks
+    if not sinks:
+        return None
+    taps = Taps(sinks, _fault_of(host, "body_sink"))
+    labels = ("sink",)
+    metrics.watch("bodies_dropped", "counter", "Calls whose bodies a sink missed or lost.", taps.dropped, labels)
+    metrics.watch("body_sink_failures", "counter", "How often a sink of bodies broke down.", taps.failures, labels)
+    metrics.watch("bodies_held_bytes", "gauge", "Bodies in memory that are not written yet.", taps.held_bytes, labels)
+    return taps
+
+
+def _fault_of(host: PluginHost, kind: str) -> Callable[[str, BaseException], None]:
+    def fault(name: str, error: BaseException) -> None:
+        host.record_failure(host.registry.owners.get(f"{kind}:{name}", ""), "call", error)
+
+    return fault
 
 
 def watch_house(metrics: Metrics, pipeline: Pipeline, supervisor: Supervisor) -> None:

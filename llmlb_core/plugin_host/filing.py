@@ -26,12 +26,16 @@ def file_contributions(registry: Registry, contributions: Iterable[tuple[str, It
         "format": registry.formats,
         "endpoint_kind": registry.endpoint_kinds,
         "router": registry.routers,
+        "filter": registry.filters,
+        "scorer": registry.scorers,
+        "picker": registry.pickers,
         "admission": registry.admission_policies,
         "authenticator": registry.authenticators,
         "authorizer": registry.authorizers,
         "dialect": registry.dialects,
         "observer": registry.observers,
         "feedback": registry.feedbacks,
+        "body_sink": registry.body_sinks,
         "command": registry.commands,
     }
     for shelf in (*shelves.values(), registry.owners):

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from llmlb_core.contracts.endpoint_kind import EndpointKind
     from llmlb_core.contracts.engine import Engine
     from llmlb_core.contracts.modelstore import ModelFormat, ModelStore
-    from llmlb_core.contracts.observer import Feedback, Observer
-    from llmlb_core.contracts.router import Router
+    from llmlb_core.contracts.observer import BodySink, Feedback, Observer
+    from llmlb_core.contracts.router import Filter, Picker, Router, Scorer
     from llmlb_core.contracts.routes import Routes
     from llmlb_core.contracts.storage import StorageApp
 
@@ -45,12 +45,16 @@ class Registry:
     formats: dict[str, ModelFormat] = field(factory=dict)
     endpoint_kinds: dict[str, EndpointKind] = field(factory=dict)
     routers: dict[str, Router] = field(factory=dict)
+    filters: dict[str, Filter] = field(factory=dict)
+    scorers: dict[str, Scorer] = field(factory=dict)
+    pickers: dict[str, Picker] = field(factory=dict)
     admission_policies: dict[str, AdmissionPolicy] = field(factory=dict)
     authenticators: dict[str, Authenticator] = field(factory=dict)
     authorizers: dict[str, Authorizer] = field(factory=dict)
     dialects: dict[str, Dialect] = field(factory=dict)
     observers: dict[str, Observer] = field(factory=dict)
     feedbacks: dict[str, Feedback] = field(factory=dict)
+    body_sinks: dict[str, BodySink] = field(factory=dict)
     commands: dict[str, click.Command] = field(factory=dict)
     storage_apps: tuple[StorageApp, ...] = ()
     routes: tuple[tuple[str, Routes], ...] = ()

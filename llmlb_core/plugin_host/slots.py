@@ -70,11 +70,21 @@ SLOTS: dict[str, tuple[Slot, ...]] = {
     "llmlb_engines": (Slot("engine", "engine", "Engine", is_class=True),),
     "llmlb_models": (Slot("store", "modelstore", "ModelStore", "scheme"), Slot("format", "modelstore", "ModelFormat")),
     "llmlb_endpoints": (Slot("endpoint_kind", "endpoint_kind", "EndpointKind"),),
-    "llmlb_routers": (Slot("router", "router", "Router"), Slot("admission", "admission", "AdmissionPolicy")),
+    "llmlb_routers": (
+        Slot("router", "router", "Router"),
+        Slot("filter", "router", "Filter"),
+        Slot("scorer", "router", "Scorer"),
+        Slot("picker", "router", "Picker"),
+        Slot("admission", "admission", "AdmissionPolicy"),
+    ),
     "llmlb_auth": (Slot("authenticator", "auth", "Authenticator"), Slot("authorizer", "auth", "Authorizer")),
     "llmlb_storage": (Slot("storage", "storage", "StorageApp", "label"),),
     "llmlb_dialects": (Slot("dialect", "dialect", "Dialect"),),
-    "llmlb_observers": (Slot("observer", "observer", "Observer"), Slot("feedback", "observer", "Feedback")),
+    "llmlb_observers": (
+        Slot("observer", "observer", "Observer"),
+        Slot("feedback", "observer", "Feedback"),
+        Slot("body_sink", "observer", "BodySink"),
+    ),
     "llmlb_routes": (Slot("routes", "routes", "Routes", "prefix"),),
 }
 """Every hook that returns objects; the others (settings, commands, lifespan) have rules of their own."""
