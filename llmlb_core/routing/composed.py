@@ -1,0 +1,98 @@
+"""A cascade as a router: filters, then ranks of which later ones break ties, then a picker.
+
+It stands here and not among the contracts because it is no contract but the one implementation of them that plugins share; and
+above ``contracts``, so that nothing a plugin author must read depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import compress
+
+from llmlb_core.contracts.router import UNKNOWN, Filter, Picker, Rank, Router
+from llmlb_core.domain.calls import Call
+from llmlb_core.domain.endpoints import Candidate, Choice
+from llmlb_core.domain.explanations import Explanation
+from llmlb_core.errors import NoEndpoint
+from llmlb_core.routing.replay import Replay
+
+MAX_TOLD = 3
+
+
+class Composed(Router):
+    """A router made of parts. What the parts' methods are is looked up once, here, and not for every call.
+
+    A rank keeps the candidates whose score is within its tolerance of the best, and those of which it knows nothing; the next rank
+    decides among these only. Those that are left after the last are equals, and the picker chooses.
+
+    Attributes:
+        filters: In order.
+        ranks: In order.
+        picker: Among equals.
+    """
+
+    name: str  # type: ignore[misc]  # of each cascade, not of the class
+
+    def __init__(self, name: str, filters: Sequence[Filter], ranks: Sequence[Rank], picker: Picker) -> None:
+        """Compose the router *name*."""
+        self.name = name
+        self.filters = tuple(filters)
+        self.ranks = tuple(ranks)
+        self.picker = picker
+        self._keeps = tuple([(each.keep, each) for each in filters])
+        self._steps = tuple(
+            [
+                (each.scorer.scores, each.tolerance + each.slack > 0, each.tolerance, each.slack, each.scorer.reason)
+                for each in ranks
+            ]
+        )
+        self._pick = picker.pick
+
+    def choose(self, call: Call, candidates: Sequence[Candidate]) -> Choice | None:
+        """Return the winner, or None where a filter lets none of *candidates* pass.
+
+        Raises:
+            NoEndpoint: No endpoint of the model would pass, busy or not.
+        """
+        for keep, which in self._keeps:
+            kept = keep(call, candidates)
+            if not kept:
+                self._refuse(call, candidates, which)
+                return None
+            candidates = kept
+        reason: str | None = None
+        count = len(candidates)
+        for scores_of, is_loose, tolerance, slack, why in self._steps:
+            if count == 1:
+                break
+            scores = scores_of(call, candidates)
+            if scores is None:
+                continue
+            best = min(scores)
+            # The same as `Rank.limit`, written out: a call costs more than the sum.
+            limit = best + max(tolerance * abs(best), slack) if is_loose else best
+            if max(scores) <= limit:
+                continue
+            candidates = list(compress(candidates, [score <= limit or score == UNKNOWN for score in scores]))
+            if len(candidates) < count:
+                count = len(candidates)
+                reason = why
+        if count == 1:
+            return Choice(candidates[0], reason or "the only one")
+        return Choice(self._pick(call, candidates), reason or self.picker.reason)
+
+    def explain(self, call: Call, candidates: Sequence[Candidate]) -> Explanation:
+        """Return what each filter and each rank said; nobody's turn is lost."""
+        return Replay(self.name, self.filters, self.ranks, self.picker).explain(call, candidates)
+
+    def _refuse(self, call: Call, candidates: Sequence[Candidate], which: Filter) -> None:
+        """Return where the call may wait for an endpoint that passes; raise where the model has none."""
+        target = candidates[0].target
+        if which.keep(call, target.candidates):
+            return
+        told = [f"{each.endpoint.name}: {which.why_not(call, each)}" for each in target.candidates[:MAX_TOLD]]
+        more = len(target.candidates) - len(told)
+        raise NoEndpoint(
+            f"No endpoint of '{target.model}' passes the filter '{which.name}' of the router '{self.name}'. "
+            f"{'; '.join(told)}{f'; and {more} more' if more else ''}."
+        )
