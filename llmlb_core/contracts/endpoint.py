@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Protocol
 
 from llmlb_core.contracts.outlet import Outlet
+from llmlb_core.domain.facts import EndpointFacts
 from llmlb_core.domain.results import Delta, Usage, Vectors
 
 if TYPE_CHECKING:
@@ -69,12 +70,14 @@ class Endpoint(ABC):
         name: What ``x-llmlb-endpoint`` says.
         kind: ``local``, or the kind of server.
         in_flight: Calls that hold a lease here. Only the stage ``acquire`` changes it.
+        facts: What its last health check told; None where there was none, or where it told nothing.
     """
 
     id: str
     name: str
     kind: str
     in_flight: int = 0
+    facts: EndpointFacts | None = None
 
     @property
     @abstractmethod
