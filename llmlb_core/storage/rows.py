@@ -21,8 +21,8 @@ import itertools
 import re
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +35,7 @@ from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
 from llmlb_core.storage.connection import bound, client
+from llmlb_core.storage.elsewhere import connect_elsewhere, ticket_of
 
 __all__ = [
     "BaseORMException",
@@ -48,6 +49,7 @@ __all__ = [
     "database_faults",
     "fields",
     "in_transaction",
+    "open_database",
     "timestamp",
     "utc_now",
 ]
@@ -72,6 +74,13 @@ class Database:
     def is_postgres(self) -> bool:
         """Whether it is PostgreSQL, and not SQLite."""
         return client(self._context).capabilities.dialect == "postgres"
+
+    def ticket(self) -> bytes:
+        """Return what ``open_database`` needs in a process that the plugin starts.
+
+        It holds the database's password: send it through a pipe or socket, never on a command line, in the environment or a log.
+        """
+        return ticket_of(self._context)
 
     async def select(self, statement: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Return the rows of *statement*, which has a ``?`` for each of *values*."""
@@ -103,6 +112,17 @@ def current_database() -> Database:
         RuntimeError: No storage is open.
     """
     return Database(require_context())
+
+
+@asynccontextmanager
+async def open_database(ticket: bytes) -> AsyncIterator[Database]:
+    """Open, in another process, the database whose ``ticket`` it is; for plain SQL, as the server's migrations left the tables.
+
+    Raises:
+        DatabaseUnusable: It cannot be opened now.
+    """
+    async with connect_elsewhere(ticket) as context:
+        yield Database(context)
 
 
 def database_faults() -> tuple[type[BaseException], ...]:
