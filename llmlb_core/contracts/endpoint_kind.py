@@ -157,10 +157,11 @@ class EndpointKind(ABC):
         return Report()
 
     async def find_responses(self, server: Server) -> bool | None:
-        """Say whether *server* serves ``/v1/responses``; None where nothing tells. Never by a call that costs (24157000-F19).
+        """Say whether *server* serves ``/v1/responses`` for its models that generate text; None where nothing tells.
 
-        By default: OPTIONS answers 2xx, or 405 with POST among what it allows. For servers that answer 2xx to any OPTIONS it must
-        be overridden. Called with ``list_models``; ``RemoteModel.apis`` is stronger.
+        Called with ``list_models``; a model whose ``apis`` name the route has it anyway. Never by a call that costs
+        (24157000-F19). By default: OPTIONS answers 2xx, or 405 with POST among what it allows; a kind whose servers answer 2xx
+        to any OPTIONS overrides it.
         """
         answer = await server.options("/v1/responses")
         allowed = {word.strip().upper() for word in answer.headers.get("allow", "").split(",")} - {""}

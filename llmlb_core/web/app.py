@@ -15,7 +15,7 @@ from llmlb_core.house import House
 from llmlb_core.settings.load import load_settings
 from llmlb_core.settings.sections import Settings
 from llmlb_core.web import errors
-from llmlb_core.web.admin import health, plugins, status
+from llmlb_core.web.admin import health, node, plugins, status
 from llmlb_core.web.door import Door
 from llmlb_core.web.guard import guard
 
@@ -44,6 +44,9 @@ def create_app(settings: Settings | None = None, *, house: House | None = None) 
     for scoped, prefix in ((plugins.blueprint(home), "/v0/plugins"), (status.blueprint(home), "/v0")):
         guard(scoped, "admin", lambda: home.pipeline.authenticate)
         _mount(app, scoped, prefix)
+    about_node = node.blueprint(home)
+    guard(about_node, "api", lambda: home.pipeline.authenticate)
+    _mount(app, about_node, "/v0")
     for name, routes in home.host.registry.routes:
         _mount_plugin(app, home, name, routes)
     door = Door(app.asgi_app, lambda: home.pipeline, home.host.registry.dialects)

@@ -56,7 +56,11 @@ def test_rooms_import_downwards_only():
 def test_the_core_names_no_plugin():
     """No engine, router, store or vendor is named in the core; names of dialects are exempt."""
     plugins = {folder.name for folder in (ROOT / "plugins").iterdir() if (folder / "pyproject.toml").exists()}
-    products = {name.partition("_")[2] for name in plugins} - DIALECT_NAMES - {"basic", "fair", "file", "echo", "history"}
+    products = (
+        {name.partition("_")[2] for name in plugins}
+        - DIALECT_NAMES
+        - {"basic", "fair", "file", "echo", "history", "servers", "llmlb"}
+    )
     forbidden = re.compile(
         "|".join(sorted({*plugins, *products, "llama[._]cpp", "xllamacpp", "ollama", "vllm", "google"})), re.IGNORECASE
     )

@@ -1,0 +1,58 @@
+"""vLLM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+import msgspec
+
+from llmlb_core import RemoteModel, Report, Server
+from llmlb_core.errors import AnswerUnexpected, ServerError
+from llmlb_endpoint_servers.openai_compatible import OpenAICompatible, listed, remote
+from llmlb_endpoint_servers.samples import sum_of
+
+
+class _Version(msgspec.Struct):
+    version: str
+
+
+class VLLM(OpenAICompatible):
+    """Batches continuously: many calls at a time are what it is for."""
+
+    name = "vllm"
+    probe_order = 30
+    default_max_in_flight = 256
+
+    async def detect(self, server: Server) -> bool:
+        """``/version`` is not its alone; that its models are owned by ``vllm`` is."""
+        if await server.find_json("/version", _Version) is None:
+            return False
+        try:
+            return any(each.owned_by == "vllm" for each in await listed(server))
+        except AnswerUnexpected:
+            return False
+
+    async def list_models(self, server: Server) -> Sequence[RemoteModel]:
+        """One model and its adapters, with ``max_model_len``; they are loaded as long as it runs."""
+        return [attrs.evolve(remote(each), is_ready=True) for each in await listed(server)]
+
+    async def check(self, server: Server) -> Report:
+        """``/health`` asks its engine; ``/metrics`` says what runs, where it is open."""
+        answer = await server.ask("GET", "/health")
+        if not answer.is_ok:
+            raise AnswerUnexpected(
+                f"Endpoint '{server.name}' answered GET /health with {answer.status}; its engine may have died.",
+                endpoint=server.name,
+                status=answer.status,
+            )
+        version = await server.find_json("/version", _Version)
+        try:
+            page = await server.get_text("/metrics")
+        except ServerError:
+            page = ""
+        return Report(
+            version=version.version if version else None,
+            active_count=sum_of(page, "vllm:num_requests_running"),
+            waiting_count=sum_of(page, "vllm:num_requests_waiting"),
+        )
