@@ -29,6 +29,7 @@ CORE = {
     "models": CoreCommand("llmlb_core.cli.models:models", "Add, show and remove models on this machine."),
     "config": CoreCommand("llmlb_core.cli.config:config", "Check and show the settings."),
     "db": CoreCommand("llmlb_core.cli.db:db", "Check and migrate the database."),
+    "simulate": CoreCommand("llmlb_core.cli.simulate:simulate", "Compare routers on a virtual clock."),
 }
 
 
