@@ -1,4 +1,4 @@
-"""The command line: ``python -m bench run|peers|report|check|soak|syscalls|install``."""
+"""The command line: ``python -m bench run|peers|report|check|soak|syscalls|lag|install``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import soak, syscalls
+from bench import lag, soak, syscalls
 from bench.check import compare, read_recorded, write_recorded
 from bench.errors import BenchError
 from bench.goals import judge
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="What a call costs here, next to nginx and its peers.")
-    commands = parser.add_subparsers(required=True, metavar="run|peers|report|check|soak|syscalls|install")
+    commands = parser.add_subparsers(required=True, metavar="run|peers|report|check|soak|syscalls|lag|install")
     for name, command, explained in (
         ("run", _run, "measure nginx and llmlb (or --only these)"),
         ("peers", _peers, "measure every installed peer, and save the result"),
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, part, explained in (
         ("soak", soak, "minutes of many streams and calls; fails on an error and on growing memory"),
         ("syscalls", syscalls, "count the system calls of a relayed call, with strace"),
+        ("lag", lag, "is the event loop on time while long lists are read and keys are checked?"),
     ):
         part.add_to(commands.add_parser(name, help=explained, description=explained))
     installs = commands.add_parser("install", help="install peers into .bench/peers (all that are missing when none is named)")
