@@ -233,10 +233,46 @@ class RoutingSettings:
     """``[routing]``: who gets a call."""
 
     router: str = setting(
-        "least_in_flight",
-        "Name of the router; `auto` means the default.",
-        env=("LLMLB_LOAD_BALANCER_MODE", "LOAD_BALANCER_MODE"),
+        "auto", "Name of the router, or of one in `routers`.", env=("LLMLB_LOAD_BALANCER_MODE", "LOAD_BALANCER_MODE")
     )
+    keys: dict[str, str] = setting(dict, "Router of a principal's calls, by its id or name, whatever the model.")
+    routers: tuple[RouterSettings, ...] = setting((), "Routers of your own.")
+
+
+@frozen
+class HealthSettings:
+    """``[health]``: how registered servers are watched."""
+
+    interval_s: float = setting(
+        30.0,
+        "Between two looks at a server that has no interval of its own; 0 = never, its traffic tells.",
+        env=("LLMLB_HEALTH_CHECK_INTERVAL", "HEALTH_CHECK_INTERVAL"),
+        minimum=0,
+        maximum=3600,
+    )
+    timeout_s: float = setting(5.0, "How long one look may take.", minimum=0.1, maximum=60)
+    parallel_count: int = setting(64, "How many servers are looked at at a time.", minimum=1, maximum=1000)
+
+
+@frozen
+class RankSettings:
+    """One of ``[[routing.routers]] ranks``, where its scorer's name alone does not say it."""
+
+    scorer: str = setting("", "Name of the scorer.")
+    tolerance: float = setting(0.0, "What is worse than the best by at most this share counts as equal.", minimum=0, maximum=1000)
+    slack: float = setting(0.0, "The same in the scorer's own unit; the larger of the two holds.", minimum=0)
+
+
+@frozen
+class RouterSettings:
+    """``[[routing.routers]]``: a router composed of parts that plugins bring."""
+
+    name: str = setting("", "What settings call it; no other router has it.")
+    filters: tuple[str, ...] = setting((), "Who may have a call at all; names of filters, in order.")
+    ranks: tuple[str | RankSettings, ...] = setting(
+        (), 'Who is better, names of scorers: later ones break ties. `{ scorer = "in_flight", slack = 1 }` widens the tie.'
+    )
+    picker: str = setting("rotation", "Who of those that are equally good; name of a picker.")
 
 
 @frozen
@@ -295,6 +331,7 @@ class Settings:
     workers: WorkerSettings = WorkerSettings()
     engines: dict[str, EngineSettings] = field(factory=dict)
     endpoints: tuple[EndpointSettings, ...] = ()
+    health: HealthSettings = HealthSettings()
     routing: RoutingSettings = RoutingSettings()
     admission: AdmissionSettings = AdmissionSettings()
     log: LogSettings = LogSettings()

@@ -33,7 +33,7 @@ is_disabled = true
 access = false
 
 [plugins]
-enabled = ["dialect_openai", "router_basic", "admission_fair"]
+enabled = ["dialect_openai", "router_auto", "admission_fair"]
 
 [admission]
 queue_size = 0
