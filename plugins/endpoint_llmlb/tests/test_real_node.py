@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
-
 import pytest
 from llmlb_endpoint_llmlb.node import Node
 from llmlb_testing.server import LiveServer
@@ -47,10 +44,9 @@ async def test_a_node_is_known_and_tells_its_models(node, asker):
 
 async def test_a_node_tells_its_slots_and_what_is_loaded(node, asker):
     """After a call the model is loaded, and its slots are the node's calls at a time."""
-    server = asker.server("node", parse_url(node.url + "/v1"), node.key)
-    body = json.dumps({"model": "echo", "messages": [{"role": "user", "content": "hello"}]}).encode()
-    headers = {"authorization": f"Bearer {node.key}", "content-type": "application/json"}
-    urllib.request.urlopen(urllib.request.Request(f"{node.url}/v1/chat/completions", body, headers), timeout=60).close()
+    server = asker.server("node", parse_url(node.url + "/v1"), node.key, deadline_s=60)
+    question = {"model": "echo", "messages": [{"role": "user", "content": "hello"}]}
+    assert (await server.ask("POST", "/v1/chat/completions", question)).is_ok
 
     report = await Node().check(server)
 

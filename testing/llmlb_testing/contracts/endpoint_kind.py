@@ -24,7 +24,7 @@ APIS = frozenset(
 NASTY_JSON = (b"null", b"[]", b"{}", b'""', b"7", b'{"data": null}', b'{"data": [null, 7, {"id": 7}]}', b"[" * 5000, b"\xff", b"")
 _GENERATES = re.compile(r"POST /v1/(chat/)?(completions|embeddings|images|audio)")
 _LISTED = {"json": {"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "somebody"}]}}
-STRANGERS = {
+STRANGERS: dict[str, dict[str, object]] = {
     "an OpenAI-compatible server that nobody knows": RecordedServer({"GET /v1/models": _LISTED}).answers,
     "a server with pages of its own, all of them `{}`": {f"GET {path}": {"json": {}} for path in ("/health", "/version", "/props")},
 }
@@ -150,7 +150,7 @@ class EndpointKindContract:
 
         found = await asyncio.gather(kind.detect(server), kind.detect(empty), kind.detect(server))
 
-        assert found == [True, False, True]
+        assert list(found) == [True, False, True]
 
     @pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 501, 503])
     def test_it_reads_any_error(self, kind: EndpointKind, status: int) -> None:
