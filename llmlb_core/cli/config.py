@@ -70,7 +70,7 @@ def _plugin_problems(host: PluginHost) -> Iterable[str]:
 
 def _endpoint_problems(cli: CliContext) -> Iterable[str]:
     """Say which keys and certificates of servers are not there."""
-    from llmlb_core.endpoints.registry import find_servers
+    from llmlb_core.endpoints.of_settings import find_servers
 
     try:
         find_servers(cli.settings, cli.environ)

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from llmlb_core.endpoints.registry import EndpointRegistry
 from llmlb_core.errors import PluginRequired
 from llmlb_core.house.bare import FirstCome, NoRouter
 from llmlb_core.house.directory import Directory, LocalRooms
+from llmlb_core.house.endpoint_office import EndpointOffice
 from llmlb_core.house.models_view import LateModelView
 from llmlb_core.house.recording import open_recorder, watch_house
 from llmlb_core.models.catalogue import Catalogue
@@ -29,6 +29,8 @@ from llmlb_core.stages.record import Recorder
 from llmlb_core.stages.resolve import Resolve
 from llmlb_core.stages.running import Running
 from llmlb_core.stages.transform import Transform
+from llmlb_core.storage.core_app import CORE_APP
+from llmlb_core.storage.rows import current_database
 from llmlb_core.storage.setup import open_storage
 from llmlb_core.telemetry.access import AccessLog
 from llmlb_core.telemetry.log import get_logger
@@ -60,6 +62,7 @@ class House:
         self.is_open = False
         self._pipeline: Pipeline | None = None
         self._supervisor: Supervisor | None = None
+        self._endpoints: EndpointOffice | None = None
         self._routers: RouterTable | None = None
 
     @property
@@ -73,6 +76,12 @@ class House:
         """The pipeline; only while the house is open."""
         assert self._pipeline is not None, "the house is not open"
         return self._pipeline
+
+    @property
+    def endpoints(self) -> EndpointOffice:
+        """The registered servers; only while the house is open."""
+        assert self._endpoints is not None, "the house is not open"
+        return self._endpoints
 
     @property
     def supervisor(self) -> Supervisor:
@@ -90,7 +99,7 @@ class House:
         settings, registry = self.settings, self.host.registry
         prepare_data_dir(settings.data_dir)
         async with AsyncExitStack() as rooms:
-            storage = await rooms.enter_async_context(open_storage(settings, registry.storage_apps))
+            storage = await rooms.enter_async_context(open_storage(settings, (CORE_APP, *registry.storage_apps)))
             for name, reason in storage.broken:
                 self.host.record_failure(name, "lifespan", reason)
             self.host.check_required()
@@ -108,13 +117,15 @@ class House:
                 _log.warning("model_unusable", model=problem.id, reason=problem.reason)
             sweep = Sweep(asyncio.get_running_loop())
             rooms.callback(sweep.stop)
-            servers = EndpointRegistry(settings, sweep)
-            rooms.callback(servers.close)
-            directory = Directory(catalogue, LocalRooms(registry.engines, devices, supervisor), servers)
+            office = self._endpoints = EndpointOffice(settings, registry.endpoint_kinds, sweep, current_database())
+            rooms.callback(office.registry.close)
+            directory = Directory(catalogue, LocalRooms(registry.engines, devices, supervisor), office.registry)
             self._models.fill(directory)
             pipeline = self._pipeline = self._build_pipeline(directory, recorder)
             watch_house(self._metrics, pipeline, supervisor)
             supervisor.on_change.append(pipeline.acquire.wake)
+            office.registry.on_routable.append(pipeline.acquire.wake)
+            await rooms.enter_async_context(office.running())
             for instance in directory.preloaded():
                 instance.begin()
             self.is_open = True

@@ -218,25 +218,22 @@ class EndpointSettings:
 
     name: str = setting("", "What headers, logs and metrics call it; unique.")
     url: str = setting("", "Its address, such as `http://10.0.0.5:8000`; with or without `/v1` at the end.")
-    models: tuple[str, ...] = setting((), "Names of the models it serves.")
-    capabilities: tuple[str, ...] = setting(("text_generation",), "What its models can do.")
-    max_in_flight: int = setting(8, "Calls it takes at a time.", minimum=1, maximum=100_000)
+    models: tuple[str, ...] = setting((), "Names of the models it serves; absent = those that it lists.")
+    capabilities: tuple[str, ...] | None = setting(
+        None, "What its models can do; absent = what it says, else what their names say, else `text_generation`."
+    )
+    max_in_flight: int | None = setting(
+        None, "Calls it takes at a time; absent = what it or its kind says, else 8.", minimum=1, maximum=100_000
+    )
+    kind: str | None = setting(None, "Its kind; absent = it is recognised.")
+    check_interval_s: float | None = setting(
+        None, "Between two looks at it; absent = `[health] interval_s`; 0 = never, its traffic tells.", minimum=0, maximum=3600
+    )
     api_key: SecretReference | None = setting(None, 'Its API key: `{ env = "VARIABLE" }` or `{ file = "path" }`.')
     ca_file: Path | None = setting(
         None, "Certificates in PEM that sign its own; absent = the system's. Relative to the file's folder."
     )
     timeouts: TimeoutSettings = setting(TimeoutSettings(), "How long it may take.")
-
-
-@frozen
-class RoutingSettings:
-    """``[routing]``: who gets a call."""
-
-    router: str = setting(
-        "auto", "Name of the router, or of one in `routers`.", env=("LLMLB_LOAD_BALANCER_MODE", "LOAD_BALANCER_MODE")
-    )
-    keys: dict[str, str] = setting(dict, "Router of a principal's calls, by its id or name, whatever the model.")
-    routers: tuple[RouterSettings, ...] = setting((), "Routers of your own.")
 
 
 @frozen
@@ -273,6 +270,17 @@ class RouterSettings:
         (), 'Who is better, names of scorers: later ones break ties. `{ scorer = "in_flight", slack = 1 }` widens the tie.'
     )
     picker: str = setting("rotation", "Who of those that are equally good; name of a picker.")
+
+
+@frozen
+class RoutingSettings:
+    """``[routing]``: who gets a call."""
+
+    router: str = setting(
+        "auto", "Name of the router, or of one in `routers`.", env=("LLMLB_LOAD_BALANCER_MODE", "LOAD_BALANCER_MODE")
+    )
+    keys: dict[str, str] = setting(dict, "Router of a principal's calls, by its id or name, whatever the model.")
+    routers: tuple[RouterSettings, ...] = setting((), "Routers of your own.")
 
 
 @frozen
