@@ -59,10 +59,10 @@
 Messages say what was seen, what was expected and the next step; they never hold a secret or an internal address.
 """
 
-from __future__ import annotations
+from __future__ import annotations  # noqa: I001  # sorted below; one statement a name would be three times as long
 
 # `as` makes each a public name for type checkers.
-from llmlb_core.errors.base import LLMLBError as LLMLBError  # noqa: I001  # sorted; one statement a name would be long
+from llmlb_core.errors.base import LLMLBError as LLMLBError
 from llmlb_core.errors.call import (
     BodyTimeout as BodyTimeout,
     BodyTooLarge as BodyTooLarge,
