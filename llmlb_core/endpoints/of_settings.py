@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
 
 from attrs import frozen
 
@@ -14,9 +15,6 @@ from llmlb_core.errors import SettingsInvalid
 from llmlb_core.settings.problems import Problems
 from llmlb_core.settings.sections import EndpointSettings, Settings
 from llmlb_core.upstream.address import Address, parse_url
-
-ID_PREFIX = "server:"
-"""Of ids: the name of a server in the file is what stays the same from start to start."""
 
 
 @frozen
@@ -56,7 +54,8 @@ def find_servers(settings: Settings, environ: Mapping[str, str]) -> list[FileSer
 
 def _registration(each: EndpointSettings, key: str | None) -> Registration:
     return Registration(
-        id=f"{ID_PREFIX}{each.name}",
+        # The name is what stays the same from start to start; some names do not fit into a path.
+        id=str(uuid5(NAMESPACE_URL, f"llmlb:endpoint:{each.name}")),
         name=each.name,
         url=each.url,
         origin="file",
