@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import CancelledError
 
 from attrs import frozen
 
@@ -48,7 +48,7 @@ class Pipeline:
         )
         rendering = Rendering(entry.dialect, outlet, record)
         answer: Answer | None = None
-        deadline = Deadline(self.call_timeout_s)
+        deadline = Deadline(outlet.task, head.received_at, self.call_timeout_s)
         self.running.enter(deadline)
         try:
             self.running.check()
@@ -62,7 +62,7 @@ class Pipeline:
             answer = await self.dispatch(call, targets, lease, record)
             await rendering.answer(call, answer)
             record.ending = "finished"
-        except (Exception, asyncio.CancelledError) as error:
+        except (Exception, CancelledError) as error:
             failure = failure_of(error, deadline, record, self.blame)
             if failure is None:
                 raise

@@ -34,7 +34,7 @@ class Exchange(Incoming):
 
     def __init__(self, pool: Pool, limits: Limits, sweep: Sweep, name: str, *, is_stream: bool) -> None:
         """Use *pool*; *name* is what errors call the server."""
-        super().__init__(limits, is_stream=is_stream)
+        super().__init__(pool.loop, limits, is_stream=is_stream)
         self._pool, self._sweep, self._name = pool, sweep, name
         self._request = b""
         self._sent_at = 0.0
@@ -78,7 +78,7 @@ class Exchange(Incoming):
             EndpointFailed: It was cut.
             CancelledError: The client does not read.
         """
-        if self._error is None and not self._is_complete:
+        if self._error is None and not self.is_complete:
             self._end = self._loop.create_future()
             await self._end
         if self._error is not None:
@@ -135,13 +135,14 @@ class Exchange(Incoming):
 
     # --- what the connection calls
 
-    def complete(self, *, is_certain: bool = True) -> None:
-        """The answer is whole; or its connection was closed where only that could tell (not *is_certain*)."""
+    def complete(self, parts: list[bytes], *, is_certain: bool = True) -> None:
+        """The answer is whole with *parts*; or its connection was closed where only that could tell (not *is_certain*)."""
         connection, self._connection = self._connection, None  # it is the pool's again, or closed: what follows must not touch it
         if self._is_paused and connection is not None and not connection.transport.is_closing():
             connection.transport.resume_reading()
         self._is_paused = False
-        self.flush()
+        if parts or self.problem is not None:
+            self.arrived(parts)
         if self._error is not None:
             return
         self._sweep.discard(self)
@@ -152,7 +153,7 @@ class Exchange(Incoming):
         if problem is not None:
             self.fail(problem)
             return
-        self._is_complete = True
+        self.is_complete = True
         self._settle(None)
 
     def lost(self, connection: Connection) -> None:

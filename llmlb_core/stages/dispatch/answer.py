@@ -78,5 +78,6 @@ class RelayedAnswer(Answer):
 
     async def close(self) -> None:
         """Close the connection unless the answer is whole, then give the lease back."""
-        self.exchange.abort()
+        if not self.exchange.is_complete:
+            self.exchange.abort()
         self.lease.release(self.outcome)
