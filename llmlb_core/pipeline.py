@@ -53,14 +53,16 @@ class Pipeline:
         try:
             self.running.check()
             principal = self.authenticate.remembered(head.headers) or await self.authenticate(head.headers)
-            call = await self.parse(head, entry, principal, outlet)
+            call = self.parse.at_once(head, entry, principal, outlet) or await self.parse(head, entry, principal, outlet)
             record.describe(call)
             targets = self.authorize(call, self.resolve(call))
             call = self.transform(call, targets)
-            rendering.keep_open(call, self.heartbeat_s)
+            if call.stream:
+                rendering.keep_open(call, self.heartbeat_s)
             lease = self.acquire.at_once(call, targets) or await self.acquire(call, targets, on_wait=rendering.waiting)
             answer = await self.dispatch(call, targets, lease, record)
-            await rendering.answer(call, answer)
+            if not rendering.at_once(call, answer):
+                await rendering.answer(call, answer)
             record.ending = "finished"
         except (Exception, CancelledError) as error:
             failure = failure_of(error, deadline, record, self.blame)
@@ -71,8 +73,9 @@ class Pipeline:
             deadline.disarm()
             rendering.stop_heartbeat()
             try:
-                if answer is not None:
-                    await answer.close()
+                closing = answer.close() if answer is not None else None
+                if closing is not None:
+                    await closing
             finally:
                 self.running.leave(deadline)
                 self.record(record, outlet)

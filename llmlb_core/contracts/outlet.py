@@ -46,6 +46,11 @@ class Outlet(ABC):
     is_paused: bool = False
     source: Source | None = None
 
+    def body_at_once(self, max_bytes: int) -> bytes | None:
+        """Return the whole request body where it is there already and not too large; None = await ``body``."""
+        del max_bytes
+        return None
+
     @abstractmethod
     async def body(self, max_bytes: int, timeout_s: float) -> bytes:
         """Return the whole request body.

@@ -49,7 +49,7 @@ class Rendering:
     def keep_open(self, call: Call, every_s: float) -> None:
         """Send a comment every *every_s* seconds until content goes out, so that nobody on the way gives up on the stream."""
         self._call = call
-        if call.stream and every_s > 0:
+        if every_s > 0:
             self._heartbeat = asyncio.get_running_loop().call_later(every_s, self._beat, every_s)
 
     def _beat(self, every_s: float) -> None:
@@ -60,12 +60,33 @@ class Rendering:
             self._outlet.write(self._dialect.heartbeat())
         self._heartbeat = asyncio.get_running_loop().call_later(every_s, self._beat, every_s)
 
+    def at_once(self, call: Call, answer: Answer) -> bool:
+        """Write an answer that is here already, as plain ones of servers are; False = await ``answer``."""
+        if type(answer) is not RelayedAnswer or not answer.exchange.is_complete:
+            return False
+        self._note_answer(call, answer)
+        self._record.usage = answer.exchange.usage
+        self._pass_on(call, answer)
+        answer.outcome = Outcome.COMPLETED
+        self._outlet.end()
+        return True
+
     async def answer(self, call: Call, answer: Answer) -> None:
         """Write the whole answer.
 
         Raises:
             CallError: The endpoint failed on the way; ``error`` says so to the client.
         """
+        self._note_answer(call, answer)
+        if isinstance(answer, RelayedAnswer):
+            await self._relay(call, answer)
+        else:
+            assert isinstance(answer, ResultsAnswer)
+            await self._render(call, answer)
+        self._outlet.end()
+
+    def _note_answer(self, call: Call, answer: Answer) -> None:
+        """Note who answers, for the record and the client."""
         if self._heartbeat is not None:
             self.stop_heartbeat()
         record, headers, lease = self._record, self._headers, answer.lease
@@ -77,15 +98,17 @@ class Rendering:
             headers.append(("x-queue-wait-ms", str(round(waited_s * 1000))))
         if call.ignored:
             headers.append(("x-llmlb-ignored-parameters", ", ".join(call.ignored)))
-        if isinstance(answer, RelayedAnswer):
-            await self._relay(call, answer)
-        else:
-            assert isinstance(answer, ResultsAnswer)
-            await self._render(call, answer)
-        self._outlet.end()
 
     async def _relay(self, call: Call, answer: RelayedAnswer) -> None:
         """Pass the answer's bytes on as they come."""
+        try:
+            self._pass_on(call, answer)
+            await answer.finished()
+        finally:  # a stream that was cut may have told its usage so far
+            self._record.usage = answer.exchange.usage
+
+    def _pass_on(self, call: Call, answer: RelayedAnswer) -> None:
+        """Send the head, and have the bytes flow from the endpoint's connection."""
         exchange, outlet = answer.exchange, self._outlet
         if outlet.opened and exchange.status != 200:
             raise EndpointFailed(f"Endpoint '{self._record.served_by}' refused the request with {exchange.status}.")
@@ -97,13 +120,6 @@ class Rendering:
         self._record.first_token_s = time.monotonic() - self._record.started_at
         outlet.committed = True
         exchange.attach(outlet)
-        try:
-            if exchange.is_complete:
-                answer.outcome = Outcome.COMPLETED
-            else:
-                await answer.finished()
-        finally:  # a stream that was cut may have told its usage so far
-            self._record.usage = exchange.usage
 
     async def _render(self, call: Call, answer: ResultsAnswer) -> None:
         """Write the answer's results in the dialect."""

@@ -62,6 +62,7 @@ class Pool:
             TimeoutError: Nobody answered.
         """
         address = self.address
+        self._sweep.start()
         connection = Connection(self)
         try:
             async with asyncio.timeout(timeout_s):

@@ -41,11 +41,14 @@ class SocketOutlet(Outlet):
 
     # --- in
 
+    def body_at_once(self, max_bytes: int) -> bytes | None:
+        """Return the whole request body where it came with the head."""
+        message = self._message
+        return message.body() if message.is_complete and message.body_bytes <= max_bytes and message.problem is None else None
+
     async def body(self, max_bytes: int, timeout_s: float) -> bytes:
         """Return the whole request body."""
         message = self._message
-        if message.is_complete and message.body_bytes <= max_bytes and message.problem is None:
-            return message.body()
         self._limit, self._timeout_s = max_bytes, timeout_s
         if not message.is_complete and (message.length or message.body_bytes) <= max_bytes and message.problem is None:
             await self._wait(timeout_s)
