@@ -1,4 +1,4 @@
-"""The command line: ``python -m bench run|peers|report|check|soak|syscalls|install``."""
+"""The command line: ``python -m bench run|peers|report|check|soak|syscalls|lag|install``."""
 
 from __future__ import annotations
 
@@ -11,19 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import soak, syscalls
-from bench.check import compare, read_recorded, write_recorded
+from bench import check, lag, soak, syscalls
 from bench.errors import BenchError
 from bench.goals import judge
 from bench.machine import describe_machine
-from bench.paths import PEERS_TOML, RECORDED, RESULTS, ROOT
+from bench.paths import PEERS_TOML, RESULTS, ROOT
 from bench.peers import Peer, install, load_peers
 from bench.report import latest_result, markdown, write_report
 from bench.result import LIMIT, Result
 from bench.rounds import Plan, run
 from bench.scenarios import SCENARIOS
-
-CHECKED = ("call", "event")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="What a call costs here, next to nginx and its peers.")
-    commands = parser.add_subparsers(required=True, metavar="run|peers|report|check|soak|syscalls|install")
+    commands = parser.add_subparsers(required=True, metavar="run|peers|report|check|soak|syscalls|lag|install")
     for name, command, explained in (
         ("run", _run, "measure nginx and llmlb (or --only these)"),
         ("peers", _peers, "measure every installed peer, and save the result"),
@@ -61,14 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("result", type=Path, nargs="?", help="the latest of bench/results when absent")
     report.add_argument("--out", type=Path, default=ROOT / "docs" / "explanation")
     report.add_argument("--json", action="store_true", help="print the goals' verdicts as JSON, write nothing")
-    check = commands.add_parser("check", help="20 seconds; fails when a ratio to nginx is 30 %% above the recorded one")
-    check.set_defaults(command=_check)
-    check.add_argument("--record", action="store_true", help="record the ratios instead")
-    check.add_argument("--json", action="store_true")
-    check.add_argument("--rounds", type=int, default=3)
     for name, part, explained in (
+        ("check", check, "20 seconds; fails when a ratio to nginx stays a third above the recorded one"),
         ("soak", soak, "minutes of many streams and calls; fails on an error and on growing memory"),
         ("syscalls", syscalls, "count the system calls of a relayed call, with strace"),
+        ("lag", lag, "is the event loop on time while long lists are read and keys are checked?"),
     ):
         part.add_to(commands.add_parser(name, help=explained, description=explained))
     installs = commands.add_parser("install", help="install peers into .bench/peers (all that are missing when none is named)")
@@ -148,27 +142,6 @@ def _report(arguments: argparse.Namespace) -> int:
         for written in write_report(document, arguments.out):
             print(f"wrote {written}", file=sys.stderr)
     return 0 if document["valid"] else 1
-
-
-def _check(arguments: argparse.Namespace) -> int:
-    peers = choose(load_peers(), [LIMIT, "llmlb"])
-    for peer in peers:
-        if missing := peer.missing():
-            raise BenchError(f"{peer.name} is not installed: {missing}")
-    result = run(Plan(peers, CHECKED, arguments.rounds, seconds=1, keep=True))
-    ratios = result.ratios()
-    if arguments.record and result.is_valid:
-        write_recorded(RECORDED, ratios, describe_machine())
-        print(f"recorded {json.dumps(ratios)}", file=sys.stderr)
-    complaints = [f"{each.server}, {each.scenario}: {each.reason}" for each in result.failures]
-    complaints += compare(read_recorded(RECORDED), ratios) if result.is_valid else []
-    for complaint in complaints:
-        print(f"check failed: {complaint}", file=sys.stderr)
-    if arguments.json:
-        print(json.dumps({"valid": result.is_valid, "ratios": ratios, "complaints": complaints}))
-    else:
-        print(f"bench check: {'FAILED' if complaints else 'ok'}; × nginx: {json.dumps(ratios)}")
-    return 1 if complaints or not result.is_valid else 0
 
 
 def _install(arguments: argparse.Namespace) -> int:

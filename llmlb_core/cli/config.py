@@ -70,7 +70,7 @@ def _plugin_problems(host: PluginHost) -> Iterable[str]:
 
 def _endpoint_problems(cli: CliContext) -> Iterable[str]:
     """Say which keys and certificates of servers are not there."""
-    from llmlb_core.endpoints.registry import find_servers
+    from llmlb_core.endpoints.of_settings import find_servers
 
     try:
         find_servers(cli.settings, cli.environ)
@@ -80,17 +80,17 @@ def _endpoint_problems(cli: CliContext) -> Iterable[str]:
 
 
 def _name_problems(cli: CliContext) -> Iterable[str]:
-    """Say which settings name a router, policy or engine that no active plugin brings."""
+    """Say which settings name a router, a part of one, a policy or an engine that no active plugin brings."""
+    from llmlb_core.routing.named import Parts, table_problems
     from llmlb_core.settings.problems import render_path
 
     settings, registry = cli.settings, cli.host.registry
     named: list[tuple[tuple[str, ...], str | None, Iterable[str], str]] = [
-        (("routing", "router"), settings.routing.router, registry.routers, "router"),
         (("admission", "policy"), settings.admission.policy, registry.admission_policies, "admission policy"),
     ]
     for model_id, model in settings.models.items():
-        named.append((("models", model_id, "router"), model.router, registry.routers, "router"))
         named.append((("models", model_id, "engine"), model.engine, registry.engines, "engine"))
+    yield from table_problems(settings, Parts(registry.routers, registry.filters, registry.scorers, registry.pickers))
     for path, name, known, what in named:
         if name is not None and name not in known:
             brought = ", ".join(sorted(known)) or "none"

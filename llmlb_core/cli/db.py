@@ -61,16 +61,18 @@ def migrate(cli: CliContext, dry_run: bool, as_json: bool) -> None:
 
 def _report(cli: CliContext) -> StorageReport:
     from llmlb_core.storage.check import check_storage
+    from llmlb_core.storage.core_app import CORE_APP
 
-    return asyncio.run(check_storage(cli.settings, cli.host.registry.storage_apps))
+    return asyncio.run(check_storage(cli.settings, (CORE_APP, *cli.host.registry.storage_apps)))
 
 
 async def _migrate(cli: CliContext) -> Upgrade:
     from llmlb_core.security.data_dir import prepare_data_dir
+    from llmlb_core.storage.core_app import CORE_APP
     from llmlb_core.storage.setup import open_storage
 
     prepare_data_dir(cli.settings.data_dir)
-    async with open_storage(cli.settings, cli.host.registry.storage_apps) as storage:
+    async with open_storage(cli.settings, (CORE_APP, *cli.host.registry.storage_apps)) as storage:
         for label, reason in storage.broken:
             print(f"Left out {label}: {reason.message}")
         return storage.upgrade

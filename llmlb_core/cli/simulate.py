@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from pathlib import Path
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from llmlb_core.simulate.source import Source
     from llmlb_core.simulate.tally import Result
+
+
+MAX_LOGGED = 3
 
 
 @click.command()
@@ -56,6 +60,7 @@ def simulate(  # noqa: PLR0917  # click passes options by name
     from llmlb_core.simulate.report import document, table
     from llmlb_core.simulate.source import open_source, shipped_names
 
+    _quieten()
     sources = [open_source(trace, calls=calls, endpoints=endpoints, fleet=fleet) for trace in traces or shipped_names()]
     if slo_s is not None:
         sources = [evolve(source, scenario=evolve(source.scenario, slo_first_token_s=slo_s)) for source in sources]
@@ -78,6 +83,29 @@ def simulate(  # noqa: PLR0917  # click passes options by name
             svg.write_text(chart(panels), encoding="utf-8")
         except OSError as error:
             raise TraceInvalid(f"{svg}: cannot be written: {error.strerror}.") from error
+
+
+class _First(logging.Filter):
+    """Lets the first few lines pass: a router that is broken is broken for every call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._count = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Count *record*; the report counts the faults of all calls."""
+        del record
+        self._count += 1
+        return self._count <= MAX_LOGGED
+
+
+def _quieten() -> None:
+    """Log the first defects only. What routers say of endpoints that fail is no news: the trace has them fail."""
+    from llmlb_core.telemetry.log import configure
+
+    configure("error")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_First())
 
 
 def _run(cli: CliContext, source: Source, router: str, seed: int) -> Result:

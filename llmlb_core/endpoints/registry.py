@@ -1,88 +1,219 @@
-"""Every registered server, and which of them has which model."""
+"""Every registered server, and which of them has which model, at this moment."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
-from attrs import frozen
+import attrs
+from attrs import field, frozen
 
+from llmlb_core.contracts.endpoint_kind import EndpointKind
+from llmlb_core.domain.endpoints import Target
 from llmlb_core.domain.models import Capability
-from llmlb_core.endpoints.secrets import read_secret
-from llmlb_core.endpoints.server import ServerEndpoint
-from llmlb_core.errors import SettingsInvalid
-from llmlb_core.settings.problems import Problems
-from llmlb_core.settings.sections import EndpointSettings, Settings
-from llmlb_core.upstream.address import Address, parse_url
+from llmlb_core.domain.registration import Condition, Registration
+from llmlb_core.domain.remote import RemoteModel, Report
+from llmlb_core.endpoints.probe import UNKNOWN
+from llmlb_core.endpoints.registered import RegisteredEndpoint
+from llmlb_core.settings.sections import EndpointSettings
+from llmlb_core.upstream.address import Address
 from llmlb_core.upstream.sweep import Sweep
 
 
-@frozen
-class Server:
-    """What a server's settings come to: its address with the certificates read, and its key."""
+@frozen(eq=False)
+class Shared:
+    """One model as all servers together have it.
 
-    settings: EndpointSettings
-    address: Address
-    key: str | None
-
-
-def find_servers(settings: Settings, environ: Mapping[str, str]) -> list[Server]:
-    """Return the servers of ``[[endpoints]]``, whose addresses and names were checked when the file was read.
-
-    Raises:
-        SettingsInvalid: Names every key and every ``ca_file`` that is not there, each with its path in the file.
+    Attributes:
+        target: All servers that have it.
+        capabilities: What any of them can do with it.
+        target_by_need: Those of them that can do one thing, where not all can; see ``fit``.
     """
-    problems = Problems(lambda _: str(settings.file or ""))
-    folder = settings.file.parent if settings.file else Path()
-    servers = []
-    for number, each in enumerate(settings.endpoints):
-        path = ("endpoints", number)
-        address, key = None, None
-        try:
-            address = parse_url(each.url, folder / each.ca_file if each.ca_file else None)
-        except SettingsInvalid as error:
-            problems.add((*path, "ca_file" if each.ca_file else "url"), str(error))
-        try:
-            key = read_secret(each.api_key, folder, environ)
-        except SettingsInvalid as error:
-            problems.add((*path, "api_key"), str(error))
-        if address is not None:
-            servers.append(Server(each, address, key))
-    problems.stop()
-    return servers
+
+    target: Target
+    capabilities: tuple[Capability, ...]
+    target_by_need: Mapping[Capability, Target] = field(factory=dict)
+
+    def fit(self, need: Capability) -> Target:
+        """Return the servers that can do *need*; all of them where they do not differ."""
+        return self.target_by_need.get(need, self.target)
+
+    def is_like(self, other: Shared) -> bool:
+        """Whether both say the same."""
+        return (
+            not self.target_by_need
+            and not other.target_by_need
+            and self.target.endpoints == other.target.endpoints
+            and self.capabilities == other.capabilities
+        )
+
+
+@frozen(eq=False)
+class Snapshot:
+    """What was registered at one moment. Immutable: reading it never waits, and a change makes another one."""
+
+    endpoints: tuple[RegisteredEndpoint, ...] = ()
+    endpoint_by_id: Mapping[str, RegisteredEndpoint] = field(factory=dict)
+    endpoints_by_model: Mapping[str, tuple[RegisteredEndpoint, ...]] = field(factory=dict)
 
 
 class EndpointRegistry:
-    """The servers of ``[[endpoints]]``. An immutable snapshot: reading it never waits.
+    """The servers of the settings file and of the database. Everything here happens on the event loop, without an await.
 
     Attributes:
-        servers: In the order of settings.
-        by_model: Servers by model name.
-        capabilities: What a model can do, by its name: what any of its servers says.
+        snapshot: What is registered now; replaced as a whole.
+        on_routable: Called with a server that takes calls again, or more of them: somebody may be waiting for it.
     """
 
-    def __init__(self, settings: Settings, sweep: Sweep) -> None:
-        """Describe the servers of *settings*.
+    def __init__(self, sweep: Sweep, kinds: Mapping[str, EndpointKind]) -> None:
+        """Begin empty; *kinds* are those of active plugins, by name, and may change."""
+        self._sweep = sweep
+        self._kinds = kinds
+        self._shared: dict[str, Shared] = {}
+        self._retired: list[RegisteredEndpoint] = []
+        self.snapshot = Snapshot()
+        self.on_routable: list[Callable[[RegisteredEndpoint], None]] = []
 
-        Raises:
-            SettingsInvalid: See ``find_servers``.
+    @property
+    def kinds(self) -> Mapping[str, EndpointKind]:
+        """Installed kinds, by name."""
+        return self._kinds
+
+    def find(self, endpoint_id: str) -> RegisteredEndpoint | None:
+        """Return the server of this id."""
+        return self.snapshot.endpoint_by_id.get(endpoint_id)
+
+    def named(self, name: str) -> RegisteredEndpoint | None:
+        """Return the server of this name."""
+        return next((each for each in self.snapshot.endpoints if each.name == name), None)
+
+    def shared(self, model: str) -> Shared | None:
+        """Return *model* as all servers together have it; made on the first call, then a look into a dict."""
+        known = self._shared.get(model)
+        if known is not None:
+            return known
+        endpoints = self.snapshot.endpoints_by_model.get(model)
+        if endpoints is None:
+            return None
+        made = self._shared[model] = _share(model, endpoints)
+        return made
+
+    def add(
+        self,
+        registration: Registration,
+        address: Address,
+        settings: EndpointSettings | None = None,
+        *,
+        condition: Condition | None = None,
+        listed: Sequence[RemoteModel] = (),
+        listed_at: datetime | None = None,
+    ) -> RegisteredEndpoint:
+        """Take a server in; calls can be sent to it when it has models.
+
+        Args:
+            registration: What was said of it; its name and id are nobody's else.
+            address: Where it is.
+            settings: Time limits.
+            condition: How it was, as far as that is known.
+            listed: What it listed before.
+            listed_at: When.
         """
-        by_model: dict[str, list[ServerEndpoint]] = {}
-        capabilities: dict[str, tuple[Capability, ...]] = {}
-        servers = []
-        for found in find_servers(settings, os.environ):
-            server = ServerEndpoint(found.settings, found.address, found.key, sweep)
-            servers.append(server)
-            able = tuple(Capability(each) for each in found.settings.capabilities)
-            for model in dict.fromkeys(found.settings.models):
-                by_model.setdefault(model, []).append(server)
-                capabilities[model] = tuple(dict.fromkeys((*capabilities.get(model, ()), *able)))
-        self.servers = tuple(servers)
-        self.by_model: Mapping[str, tuple[ServerEndpoint, ...]] = {model: tuple(found) for model, found in by_model.items()}
-        self.capabilities: Mapping[str, tuple[Capability, ...]] = capabilities
+        endpoint = RegisteredEndpoint(registration, settings or EndpointSettings(), address, self._sweep)
+        endpoint.recognised(self.kind(registration.kind))
+        endpoint.seen(condition or Condition(), None)
+        endpoint.listed_at = listed_at
+        endpoint.lists(listed)
+        self._replace((*self.snapshot.endpoints, endpoint))
+        return endpoint
+
+    def change(self, endpoint: RegisteredEndpoint, registration: Registration) -> None:
+        """Take what an operator changed. Calls that run, and those that wait, go on."""
+        before = endpoint.max_in_flight, endpoint.unroutable_reason
+        kind_before = endpoint.registration.kind
+        endpoint.redescribe(registration)
+        if registration.kind != kind_before:
+            endpoint.recognised(self.kind(registration.kind))
+        self._replace(self.snapshot.endpoints)
+        self._tell(endpoint, before)
+
+    def remove(self, endpoint: RegisteredEndpoint) -> None:
+        """Send nothing more there. Calls that run finish; then its connections are closed."""
+        endpoint.removed()
+        self._replace(tuple(each for each in self.snapshot.endpoints if each is not endpoint))
+        self._retired.append(endpoint)
+        self.close_retired()
+
+    def recognised(self, endpoint: RegisteredEndpoint, kind: EndpointKind) -> None:
+        """Take what a server was recognised as."""
+        before = endpoint.max_in_flight, endpoint.unroutable_reason
+        endpoint.registration = attrs.evolve(endpoint.registration, kind=kind.name)
+        endpoint.recognised(kind)
+        self._tell(endpoint, before)
+
+    def seen(self, endpoint: RegisteredEndpoint, condition: Condition, report: Report | None = None) -> None:
+        """Take how a server is."""
+        before = endpoint.max_in_flight, endpoint.unroutable_reason
+        endpoint.seen(condition, report)
+        self._tell(endpoint, before)
+
+    def lists(self, endpoint: RegisteredEndpoint, models: Sequence[RemoteModel], listed_at: datetime) -> None:
+        """Take what a server lists."""
+        before = endpoint.max_in_flight, endpoint.unroutable_reason
+        served = endpoint.served
+        endpoint.listed_at = listed_at
+        endpoint.lists(models)
+        if endpoint.served != served:
+            self._replace(self.snapshot.endpoints)
+        self._tell(endpoint, before)
+
+    def kind(self, name: str | None) -> EndpointKind:
+        """Return the installed kind of this name, else the one that stands for what nobody recognises."""
+        return self._kinds.get(name or "", UNKNOWN)
+
+    def close_retired(self) -> None:
+        """Close removed servers on which nothing runs any more."""
+        for endpoint in [each for each in self._retired if not each.in_flight]:
+            self._retired.remove(endpoint)
+            endpoint.close()
 
     def close(self) -> None:
         """Close every connection."""
-        for server in self.servers:
-            server.close()
+        for endpoint in (*self.snapshot.endpoints, *self._retired):
+            endpoint.close()
+        self._retired.clear()
+
+    def _replace(self, endpoints: tuple[RegisteredEndpoint, ...]) -> None:
+        by_model: dict[str, list[RegisteredEndpoint]] = {}
+        for endpoint in endpoints:
+            for model in endpoint.served:
+                by_model.setdefault(model, []).append(endpoint)
+        tuples = {model: tuple(found) for model, found in by_model.items()}
+        self.snapshot = Snapshot(endpoints, {each.id: each for each in endpoints}, tuples)
+        # Targets of models that did not change stay the same objects: routers remember turns by them.
+        kept = {}
+        for model, shared in self._shared.items():
+            if model in tuples:
+                made = _share(model, tuples[model])
+                kept[model] = shared if made.is_like(shared) else made
+        self._shared = kept
+
+    def _tell(self, endpoint: RegisteredEndpoint, before: tuple[int, str | None]) -> None:
+        """Wake whoever waits for *endpoint*, where it takes more than before."""
+        limit, reason = before
+        if endpoint.unroutable_reason is None and (reason is not None or endpoint.max_in_flight > limit):
+            for callback in self.on_routable:
+                callback(endpoint)
+
+
+def _capabilities(model: str, endpoints: Sequence[RegisteredEndpoint]) -> tuple[Capability, ...]:
+    return tuple(dict.fromkeys(each for endpoint in endpoints for each in endpoint.served[model].capabilities))
+
+
+def _share(model: str, endpoints: tuple[RegisteredEndpoint, ...]) -> Shared:
+    capabilities = _capabilities(model, endpoints)
+    by_need = {}
+    for need in capabilities:
+        able = tuple(each for each in endpoints if need in each.served[model].capabilities)
+        if len(able) < len(endpoints):
+            by_need[need] = Target(model, able)
+    return Shared(Target(model, endpoints), capabilities, by_need)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from attrs import frozen
 
@@ -12,11 +13,12 @@ from llmlb_core.domain.devices import Device
 from llmlb_core.domain.endpoints import Target
 from llmlb_core.domain.models import Capability, LocalModel
 from llmlb_core.endpoints.registry import EndpointRegistry
-from llmlb_core.errors import Conflict, NoEndpoint
+from llmlb_core.errors import Conflict, ModelNotFound, NoEndpoint
+from llmlb_core.house.remote_models import remote_info
 from llmlb_core.models.catalogue import Catalogue
 from llmlb_core.models.choice import EngineChoice, NoEngine
 from llmlb_core.models.resolution import not_found
-from llmlb_core.models.view import APIS, CatalogueView
+from llmlb_core.models.view import CatalogueView
 from llmlb_core.plugin_host.registry import EngineEntry
 from llmlb_core.worker.instance import Instance
 from llmlb_core.worker.supervisor import Supervisor
@@ -24,6 +26,7 @@ from llmlb_core.worker.supervisor import Supervisor
 REFRESH_S = 1.0
 """The disk is looked at this often at most, however many unknown names clients ask for."""
 
+MOST_COMPARED = 500
 _SHOWN_STATE = {"stopped": "available", "starting": "loading", "draining": "ready", "stopping": "available"}
 
 
@@ -44,22 +47,25 @@ class Directory:
         self._catalogue = catalogue
         self._engines, self._devices, self._supervisor = local.engines, local.devices, local.supervisor
         self._servers = servers
-        self._remote = {name: (Target(name, endpoints), servers.capabilities[name]) for name, endpoints in servers.by_model.items()}
         self._view = CatalogueView(catalogue, self._state, self._choose)
         self._instances: dict[str, tuple[LocalModel, Instance]] = {}
         self._removals: set[asyncio.Task[None]] = set()
 
-    def lookup(self, name: str) -> tuple[Target, tuple[Capability, ...]]:
+    def lookup(self, name: str, needs: Capability | None = None) -> tuple[Target, tuple[Capability, ...]]:
         """Return the target of *name* and what the model can do.
+
+        Args:
+            name: As the client wrote it.
+            needs: What the call asks for: servers that cannot do it are left out, where others can.
 
         Raises:
             ModelNotFound: Nothing here has it.
             NoEndpoint: It is known, but cannot be run: the reason.
         """
-        remote = self._remote.get(name)
+        shared = self._servers.shared(name)
         model = self._catalogue.local(name)
-        if model is None and remote is not None:
-            return remote
+        if model is None and shared is not None:
+            return (shared.target if needs is None else shared.fit(needs)), shared.capabilities
         if model is None:
             self._refresh()
             model = self._catalogue.local(name)
@@ -67,23 +73,27 @@ class Directory:
             problem = self._catalogue.problem(name)
             if problem is not None:
                 raise NoEndpoint(f"Model '{problem.id}' cannot be served: {problem.reason}")
-            names = {*self._catalogue.names(), *self._remote}
-            raise not_found(name, names, len({each.id for each in self._catalogue.all()} | set(self._remote)))
-        beside = self._servers.by_model.get(model.id, ())
-        return Target(model.id, (self._instance(model), *beside)), model.capabilities
+            raise self._not_found(name)
+        shared = self._servers.shared(model.id)
+        if shared is None:
+            return Target(model.id, (self._instance(model),)), model.capabilities
+        beside = shared.target if needs is None else shared.fit(needs)
+        return Target(model.id, (self._instance(model), *beside.endpoints)), model.capabilities
 
     def list(self) -> Sequence[ModelInfo]:
         """All models, in order of id; also what was added since the last look."""
         self._refresh()
         local = self._view.list()
         here = {info.id for info in local}
-        return sorted((*local, *(_remote_info(*pair) for name, pair in self._remote.items() if name not in here)), key=_id)
+        remote = self._servers.snapshot.endpoints_by_model
+        return sorted((*local, *(remote_info(name, remote[name]) for name in remote if name not in here)), key=_id)
 
     def find(self, name: str) -> ModelInfo | None:
         """One model, by id or alias; also one that was added since the last look."""
         known = self._view.find(name)
-        if known is None and name in self._remote:
-            return _remote_info(*self._remote[name])
+        endpoints = self._servers.snapshot.endpoints_by_model.get(name)
+        if known is None and endpoints is not None:
+            return remote_info(name, endpoints)
         if known is None:
             self._refresh()
             known = self._view.find(name)
@@ -92,6 +102,12 @@ class Directory:
     def preloaded(self) -> Sequence[Instance]:
         """The instances that are to be loaded at start."""
         return tuple(self._instance(model) for model in self._catalogue.all() if model.preload)
+
+    def _not_found(self, name: str) -> ModelNotFound:
+        remote = self._servers.snapshot.endpoints_by_model
+        count = len({each.id for each in self._catalogue.all()} | set(remote))
+        # Nearest names are looked for among some of them: ten thousand would take longer than the answer is worth.
+        return not_found(name, {*self._catalogue.names(), *islice(remote, MOST_COMPARED)}, count)
 
     def _refresh(self) -> None:
         if self._catalogue.refresh(REFRESH_S):
@@ -126,13 +142,6 @@ class Directory:
             return "available", None
         state = str(known[1].state)
         return _SHOWN_STATE.get(state, state), known[1].reason
-
-
-def _remote_info(target: Target, capabilities: tuple[Capability, ...]) -> ModelInfo:
-    apis = tuple(api for each in capabilities for api in APIS.get(each, ()))
-    return ModelInfo(
-        id=target.model, created_at=0, owned_by="server", capabilities=capabilities, is_ready=True, state="ready", apis=apis
-    )
 
 
 def _id(info: ModelInfo) -> str:

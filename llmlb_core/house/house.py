@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from llmlb_core.contracts.router import Router
-from llmlb_core.domain.calls import Call
-from llmlb_core.domain.endpoints import Target
-from llmlb_core.endpoints.registry import EndpointRegistry
 from llmlb_core.errors import PluginRequired
 from llmlb_core.house.bare import FirstCome, NoRouter
 from llmlb_core.house.directory import Directory, LocalRooms
+from llmlb_core.house.endpoint_office import EndpointOffice
 from llmlb_core.house.models_view import LateModelView
 from llmlb_core.house.recording import open_recorder, watch_house
 from llmlb_core.models.catalogue import Catalogue
 from llmlb_core.models.devices import machine_devices
 from llmlb_core.pipeline import Pipeline
 from llmlb_core.plugin_host.loader import load_plugins
+from llmlb_core.routing.named import Parts, RouterTable, make_table, named_routers
 from llmlb_core.security.data_dir import prepare_data_dir
+from llmlb_core.settings.problems import render_path
 from llmlb_core.settings.sections import AdmissionSettings, RoutingSettings, Settings
 from llmlb_core.stages.acquire import Acquire
 from llmlb_core.stages.authenticate import Authenticate
@@ -30,6 +29,8 @@ from llmlb_core.stages.record import Recorder
 from llmlb_core.stages.resolve import Resolve
 from llmlb_core.stages.running import Running
 from llmlb_core.stages.transform import Transform
+from llmlb_core.storage.core_app import CORE_APP
+from llmlb_core.storage.rows import current_database
 from llmlb_core.storage.setup import open_storage
 from llmlb_core.telemetry.access import AccessLog
 from llmlb_core.telemetry.log import get_logger
@@ -61,12 +62,26 @@ class House:
         self.is_open = False
         self._pipeline: Pipeline | None = None
         self._supervisor: Supervisor | None = None
+        self._endpoints: EndpointOffice | None = None
+        self._routers: RouterTable | None = None
+
+    @property
+    def routers(self) -> RouterTable:
+        """Which router a call gets; only while the house is open."""
+        assert self._routers is not None, "the house is not open"
+        return self._routers
 
     @property
     def pipeline(self) -> Pipeline:
         """The pipeline; only while the house is open."""
         assert self._pipeline is not None, "the house is not open"
         return self._pipeline
+
+    @property
+    def endpoints(self) -> EndpointOffice:
+        """The registered servers; only while the house is open."""
+        assert self._endpoints is not None, "the house is not open"
+        return self._endpoints
 
     @property
     def supervisor(self) -> Supervisor:
@@ -84,7 +99,7 @@ class House:
         settings, registry = self.settings, self.host.registry
         prepare_data_dir(settings.data_dir)
         async with AsyncExitStack() as rooms:
-            storage = await rooms.enter_async_context(open_storage(settings, registry.storage_apps))
+            storage = await rooms.enter_async_context(open_storage(settings, (CORE_APP, *registry.storage_apps)))
             for name, reason in storage.broken:
                 self.host.record_failure(name, "lifespan", reason)
             self.host.check_required()
@@ -102,13 +117,15 @@ class House:
                 _log.warning("model_unusable", model=problem.id, reason=problem.reason)
             sweep = Sweep(asyncio.get_running_loop())
             rooms.callback(sweep.stop)
-            servers = EndpointRegistry(settings, sweep)
-            rooms.callback(servers.close)
-            directory = Directory(catalogue, LocalRooms(registry.engines, devices, supervisor), servers)
+            office = self._endpoints = EndpointOffice(settings, registry.endpoint_kinds, sweep, current_database())
+            rooms.callback(office.registry.close)
+            directory = Directory(catalogue, LocalRooms(registry.engines, devices, supervisor), office.registry)
             self._models.fill(directory)
             pipeline = self._pipeline = self._build_pipeline(directory, recorder)
             watch_house(self._metrics, pipeline, supervisor)
             supervisor.on_change.append(pipeline.acquire.wake)
+            office.registry.on_routable.append(pipeline.acquire.wake)
+            await rooms.enter_async_context(office.running())
             for instance in directory.preloaded():
                 instance.begin()
             self.is_open = True
@@ -125,7 +142,8 @@ class House:
             policy = FirstCome()
         if policy is None:
             raise self._missing("admission policy", f"admission:{settings.admission.policy}", "[admission] policy")
-        acquire = Acquire(self._router_for(), policy, settings.admission)
+        routers = self._routers = self._router_for()
+        acquire = Acquire(routers, policy, settings.admission)
         return Pipeline(
             authenticate=Authenticate(
                 # One that settings name is missing only where no plugin is installed at all: then nobody enters.
@@ -145,17 +163,24 @@ class House:
             blame=self.host.blame,
         )
 
-    def _router_for(self) -> _RouterFor:
-        settings, routers = self.settings, self.host.registry.routers
-        wanted = {"": settings.routing.router, **{id_: model.router for id_, model in settings.models.items() if model.router}}
+    def _router_for(self) -> RouterTable:
+        """Return which router a call gets.
+
+        Raises:
+            PluginRequired: A plugin that brings one of them is not active.
+            SettingsInvalid: Nothing has a name that settings use.
+        """
+        settings, registry = self.settings, self.host.registry
+        wanted = list(named_routers(settings))
         # One that is installed and conflicted is no reason to refuse every call in silence: the start says so below.
         is_bare = not any(key.startswith("router:") for status in self.host.statuses for key in status.contributes)
-        if is_bare and set(wanted.values()) == {RoutingSettings().router}:
-            return _RouterFor({"": NoRouter()})
-        for name in wanted.values():
-            if name not in routers:
-                raise self._missing("router", f"router:{name}", "[routing] router")
-        return _RouterFor({model: routers[name] for model, name in wanted.items()})
+        if is_bare and not settings.routing.routers and {name for _, name in wanted} == {RoutingSettings().router}:
+            return RouterTable({}, NoRouter(), {}, {})
+        inactive = {key for status in self.host.statuses if status.state != "active" for key in status.contributes}
+        for path, name in wanted:
+            if name not in registry.routers and f"router:{name}" in inactive:
+                raise self._missing("router", f"router:{name}", render_path(path))
+        return make_table(settings, Parts(registry.routers, registry.filters, registry.scorers, registry.pickers))
 
     def _missing(self, what: str, key: str, where: str) -> PluginRequired:
         """Say that no active plugin brings *key*; and why not, where one that is installed would."""
@@ -168,13 +193,3 @@ class House:
         return PluginRequired(
             f"{said} no active plugin brings it (there: {', '.join(there) or 'none'}); see 'llmlb plugins check'."
         )
-
-
-class _RouterFor:
-    """The router of a model, or the default one."""
-
-    def __init__(self, routers: Mapping[str, Router]) -> None:
-        self._routers = routers
-
-    def __call__(self, _call: Call, target: Target) -> Router:
-        return self._routers.get(target.model) or self._routers[""]

@@ -77,9 +77,8 @@ class Composed(Router):
             if len(candidates) < count:
                 count = len(candidates)
                 reason = why
-        if count == 1:
-            return Choice(candidates[0], reason or "the only one")
-        return Choice(self._pick(call, candidates), reason or self.picker.reason)
+        # Also where one is left: a picker that counts turns must hear of every call.
+        return Choice(self._pick(call, candidates), reason or (self.picker.reason if count > 1 else "the only one"))
 
     def explain(self, call: Call, candidates: Sequence[Candidate]) -> Explanation:
         """Return what each filter and each rank said; nobody's turn is lost."""

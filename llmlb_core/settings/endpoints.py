@@ -45,7 +45,7 @@ def check_endpoints(endpoints: Sequence[EndpointSettings], problems: Problems) -
         told = "is missing; " + _EXPECTED if not each.url else url_problem(each.url)
         if told is not None:
             problems.add((*path, "url"), told)
-        for name in each.capabilities:
+        for name in each.capabilities or ():
             if name not in {capability.value for capability in Capability}:
                 known = ", ".join(capability.value for capability in Capability)
                 problems.add((*path, "capabilities"), f"{name!r} is not known; known are {known}")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from llmlb_core.errors import SettingsInvalid
 from llmlb_core.settings.endpoints import check_endpoints
@@ -19,13 +19,12 @@ from llmlb_core.settings.env import Environment, read_environment, section_class
 from llmlb_core.settings.locate import line_by_path
 from llmlb_core.settings.problems import Path as KeyPath
 from llmlb_core.settings.problems import Problems
-from llmlb_core.settings.sections import EndpointSettings, EngineSettings, ModelSettings, PluginsSettings, RoutingSettings, Settings
+from llmlb_core.settings.sections import EndpointSettings, EngineSettings, ModelSettings, PluginsSettings, Settings
 from llmlb_core.settings.structure import INVALID, structure, structure_class, unknown_key_text
 
 DATA_DIR_VARIABLE = "LLMLB_DATA_DIR"
 FILE_VARIABLE = "LLMLB_CONFIG"
 FILE_NAME = "llmlb.toml"
-AUTO_ROUTER = "auto"
 
 
 @define
@@ -85,8 +84,6 @@ def read_settings(*, file: Path | None = None, environ: Mapping[str, str], data_
     values = _structure_all(tables, problems)
     problems.stop()
     settings = Settings(data_dir=folder, file=source.path, warnings=tuple(environment.warnings), **values)
-    if settings.routing.router == AUTO_ROUTER:
-        settings = evolve(settings, routing=evolve(settings.routing, router=RoutingSettings().router))
     origins = {_normal(path): source.where(path) for path in _leaves(source.tables)}
     origins |= {path: f"env {variable}" for path, variable in environment.variables.items()}
     if data_dir is not None or environ.get(DATA_DIR_VARIABLE):

@@ -218,9 +218,17 @@ class EndpointSettings:
 
     name: str = setting("", "What headers, logs and metrics call it; unique.")
     url: str = setting("", "Its address, such as `http://10.0.0.5:8000`; with or without `/v1` at the end.")
-    models: tuple[str, ...] = setting((), "Names of the models it serves.")
-    capabilities: tuple[str, ...] = setting(("text_generation",), "What its models can do.")
-    max_in_flight: int = setting(8, "Calls it takes at a time.", minimum=1, maximum=100_000)
+    models: tuple[str, ...] = setting((), "Names of the models it serves; absent = those that it lists.")
+    capabilities: tuple[str, ...] | None = setting(
+        None, "What its models can do; absent = what it says, else what their names say, else `text_generation`."
+    )
+    max_in_flight: int | None = setting(
+        None, "Calls it takes at a time; absent = what it or its kind says, else 8.", minimum=1, maximum=100_000
+    )
+    kind: str | None = setting(None, "Its kind; absent = it is recognised.")
+    check_interval_s: float | None = setting(
+        None, "Between two looks at it; absent = `[health] interval_s`; 0 = never, its traffic tells.", minimum=0, maximum=3600
+    )
     api_key: SecretReference | None = setting(None, 'Its API key: `{ env = "VARIABLE" }` or `{ file = "path" }`.')
     ca_file: Path | None = setting(
         None, "Certificates in PEM that sign its own; absent = the system's. Relative to the file's folder."
@@ -229,14 +237,50 @@ class EndpointSettings:
 
 
 @frozen
+class HealthSettings:
+    """``[health]``: how registered servers are watched."""
+
+    interval_s: float = setting(
+        30.0,
+        "Between two looks at a server that has no interval of its own; 0 = never, its traffic tells.",
+        env=("LLMLB_HEALTH_CHECK_INTERVAL", "HEALTH_CHECK_INTERVAL"),
+        minimum=0,
+        maximum=3600,
+    )
+    timeout_s: float = setting(5.0, "How long one look may take.", minimum=0.1, maximum=60)
+    parallel_count: int = setting(64, "How many servers are looked at at a time.", minimum=1, maximum=1000)
+
+
+@frozen
+class RankSettings:
+    """One of ``[[routing.routers]] ranks``, where its scorer's name alone does not say it."""
+
+    scorer: str = setting("", "Name of the scorer.")
+    tolerance: float = setting(0.0, "What is worse than the best by at most this share counts as equal.", minimum=0, maximum=1000)
+    slack: float = setting(0.0, "The same in the scorer's own unit; the larger of the two holds.", minimum=0)
+
+
+@frozen
+class RouterSettings:
+    """``[[routing.routers]]``: a router composed of parts that plugins bring."""
+
+    name: str = setting("", "What settings call it; no other router has it.")
+    filters: tuple[str, ...] = setting((), "Who may have a call at all; names of filters, in order.")
+    ranks: tuple[str | RankSettings, ...] = setting(
+        (), 'Who is better, names of scorers: later ones break ties. `{ scorer = "in_flight", slack = 1 }` widens the tie.'
+    )
+    picker: str = setting("rotation", "Who of those that are equally good; name of a picker.")
+
+
+@frozen
 class RoutingSettings:
     """``[routing]``: who gets a call."""
 
     router: str = setting(
-        "least_in_flight",
-        "Name of the router; `auto` means the default.",
-        env=("LLMLB_LOAD_BALANCER_MODE", "LOAD_BALANCER_MODE"),
+        "auto", "Name of the router, or of one in `routers`.", env=("LLMLB_LOAD_BALANCER_MODE", "LOAD_BALANCER_MODE")
     )
+    keys: dict[str, str] = setting(dict, "Router of a principal's calls, by its id or name, whatever the model.")
+    routers: tuple[RouterSettings, ...] = setting((), "Routers of your own.")
 
 
 @frozen
@@ -295,6 +339,7 @@ class Settings:
     workers: WorkerSettings = WorkerSettings()
     engines: dict[str, EngineSettings] = field(factory=dict)
     endpoints: tuple[EndpointSettings, ...] = ()
+    health: HealthSettings = HealthSettings()
     routing: RoutingSettings = RoutingSettings()
     admission: AdmissionSettings = AdmissionSettings()
     log: LogSettings = LogSettings()

@@ -84,10 +84,14 @@ def structure(value: object, expected: Any, path: KeyPath, problems: Problems, *
         return value
     if isinstance(expected, type) and has(expected):
         return structure_class(expected, value, path, problems)
-    if origin in (Union, UnionType) and NoneType in inner:
+    if origin in (Union, UnionType):
         members = tuple(member for member in inner if member is not NoneType)
-        if len(members) == 1:
-            return None if value is None else structure(value, members[0], path, problems, is_secret=is_secret)
+        # `str | SomeClass`: a table, or something shorter that stands for one
+        tables = tuple(member for member in members if isinstance(member, type) and has(member))
+        chosen = members if len(members) == 1 else tables if isinstance(value, Mapping) else ()
+        if len(chosen) == 1:
+            is_absent = value is None and NoneType in inner
+            return None if is_absent else structure(value, chosen[0], path, problems, is_secret=is_secret)
     array = _ARRAYS.get(origin or expected)
     if array is not None and isinstance(value, list | tuple) and (array is not tuple or len(inner) != 1):
         member_type = inner[0] if inner and (array is not tuple or inner[-1] is Ellipsis) else object

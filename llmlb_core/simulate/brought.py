@@ -13,10 +13,13 @@ from llmlb_core.contracts.observer import Feedback
 from llmlb_core.contracts.router import Router
 from llmlb_core.errors import PluginBroken
 from llmlb_core.plugin_host.loader import load_plugins
+from llmlb_core.plugin_host.registry import Registry
+from llmlb_core.routing.named import Parts, make_table, unknown_text
 
 if TYPE_CHECKING:
     from llmlb_core.settings.sections import Settings
 
+_DECIDING = frozenset({"router", "filter", "scorer", "picker", "admission"})
 _HOOKS = ("llmlb_routers", "llmlb_observers", "llmlb_dialects")
 
 
@@ -25,7 +28,7 @@ class Brought:
     """One router as a server would have it that has just started.
 
     Attributes:
-        feedbacks: By name; of plugins that bring routers or policies. Those of others count what real callers may still do.
+        feedbacks: By name; of plugins that bring routers, their parts or policies. Those of others count what real callers may do.
         dialects: By name.
     """
 
@@ -36,8 +39,12 @@ class Brought:
 
 
 def router_names(settings: Settings) -> tuple[str, ...]:
-    """Return the names of all routers that active plugins bring."""
-    return tuple(sorted(load_plugins(settings, enforce=False, hooks=_HOOKS).registry.routers))
+    """Return the names of all routers: those of active plugins, and those that ``[[routing.routers]]`` composes.
+
+    Raises:
+        SettingsInvalid: Settings name a router, or a part of one, that nothing brings.
+    """
+    return tuple(sorted(_routers(settings, load_plugins(settings, enforce=False, hooks=_HOOKS).registry)))
 
 
 def bring(settings: Settings, router: str) -> Brought:
@@ -47,13 +54,19 @@ def bring(settings: Settings, router: str) -> Brought:
 
     Raises:
         PluginBroken: No active plugin brings the router, or the policy that settings name.
+        SettingsInvalid: As for ``router_names``.
     """
     registry = load_plugins(settings, enforce=False, hooks=_HOOKS).registry
-    policy = settings.admission.policy
-    for name, known, what in ((router, registry.routers, "router"), (policy, registry.admission_policies, "admission policy")):
-        if name not in known:
-            there = ", ".join(sorted(known)) or "none"
-            raise PluginBroken(f"no active plugin brings the {what} {name!r}; there are: {there} (see 'llmlb plugins')")
-    deciding = {plugin for key, plugin in registry.owners.items() if key.startswith(("router:", "admission:"))}
+    routers, policies = _routers(settings, registry), registry.admission_policies
+    if router not in routers:
+        raise PluginBroken(unknown_text("router", router, routers))
+    if settings.admission.policy not in policies:
+        raise PluginBroken(unknown_text("admission policy", settings.admission.policy, policies))
+    deciding = {plugin for key, plugin in registry.owners.items() if key.partition(":")[0] in _DECIDING}
     feedbacks = {name: each for name, each in registry.feedbacks.items() if registry.owners.get(f"feedback:{name}") in deciding}
-    return Brought(registry.routers[router], registry.admission_policies[policy], feedbacks, registry.dialects)
+    return Brought(routers[router], policies[settings.admission.policy], feedbacks, registry.dialects)
+
+
+def _routers(settings: Settings, registry: Registry) -> Mapping[str, Router]:
+    parts = Parts(registry.routers, registry.filters, registry.scorers, registry.pickers)
+    return make_table(settings, parts).by_name

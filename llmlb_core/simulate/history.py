@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median_low
 from typing import Any, BinaryIO
@@ -25,7 +25,7 @@ class Row(msgspec.Struct):
     """One line. Names are those of ``GET /v0/requests``; other members are ignored.
 
     Attributes:
-        started_at: Milliseconds since 1970, or a time such as ``2030-01-31T12:00:00.000+00:00``.
+        started_at: Milliseconds since 1970, or a time such as ``2030-01-31T12:00:00.000+00:00`` (UTC without a zone).
         model: What was called.
         prompt_tokens: None where the answer did not say; likewise the other counts and times.
         prefix: A name for a shared beginning of the prompt; the history does not know it, other sources may.
@@ -52,7 +52,8 @@ class Row(msgspec.Struct):
     def at_s(self) -> float:
         """When it came, in seconds since 1970."""
         if isinstance(self.started_at, str):
-            return datetime.fromisoformat(self.started_at).timestamp()
+            moment = datetime.fromisoformat(self.started_at)
+            return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
         return self.started_at / 1000
 
 

@@ -44,10 +44,14 @@ class VirtualLoop:
 
     Only what futures and tasks ask of their loop is there. The rest of an event loop is missing on purpose, so that a plugin that
     does input or output in a simulation fails at that line.
+
+    Attributes:
+        on_settled: Called whenever everything that can happen without time going on has happened; for whoever checks what holds.
     """
 
     def __init__(self) -> None:
         """Begin with nothing to do."""
+        self.on_settled: Callable[[], None] | None = None
         self._now = START_S
         self._alarms: list[tuple[float, int, Alarm]] = []
         self._alarm_count = 0
@@ -89,6 +93,8 @@ class VirtualLoop:
                         callback(*args)
                     else:
                         context.run(callback, *args)
+                if self.on_settled is not None:
+                    self.on_settled()
                 if not alarms:
                     break
                 moment, _, alarm = heappop(alarms)

@@ -30,6 +30,7 @@ class Run:
     Attributes:
         loop: Its clock.
         endpoints: All of them.
+        waiting: Calls that wait for a slot: what they may go to, and the ids of those endpoints that they tried in vain.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Run:
         """
         self.loop = loop = VirtualLoop()
         self.endpoints = tuple(_build(scenario, loop, seed))
+        self.waiting: dict[str, tuple[Target, frozenset[str]]] = {}
         self._scenario = scenario
         self._brought = brought
         self._seed = seed
@@ -70,9 +72,9 @@ class Run:
 
         Args:
             calls: Each of a model that some endpoint has.
-            watch: Called whenever a call has come or a lease was given back, for tests.
+            watch: Called whenever nothing more happens at a moment, for whoever checks what holds then.
         """
-        self._watch = watch
+        self.loop.on_settled = watch
         self._begin_s = self.loop.time()
         state = random.getstate()
         random.seed(self._seed)
@@ -112,8 +114,6 @@ class Run:
                 self._tally.errors[error.code] += 1
             record.duration_s = self.loop.time() - record.started_at
             self._feed_back(record)
-            if self._watch is not None:
-                self._watch()
         except BaseException as error:  # noqa: BLE001  # whatever it is, the run ends with it
             self.loop.fail(error)
 
@@ -154,18 +154,16 @@ class Run:
 
     async def _wait(self, call: Call, targets: tuple[Target], exclude: frozenset[str]) -> Lease:
         """Get a lease, and note how many wait meanwhile."""
-        asked_at, has_waited = self.loop.time(), False
 
         def begin_to_wait(_waiting: object) -> None:
-            nonlocal has_waited
-            has_waited = True
+            self.waiting[call.id] = targets[0], exclude
             self._tally.waited += 1
-            self._tally.queue(1, asked_at)
+            self._tally.queue(1, self.loop.time())
 
         try:
             return await self._acquire(call, targets, exclude, on_wait=begin_to_wait)
         finally:
-            if has_waited:
+            if self.waiting.pop(call.id, None) is not None:
                 self._tally.queue(-1, self.loop.time())
 
     def _note_first_token(self, lease: Lease, work: Work, record: Record) -> None:

@@ -15,9 +15,9 @@ from llmlb_core.house import House
 from llmlb_core.settings.load import load_settings
 from llmlb_core.settings.sections import Settings
 from llmlb_core.web import errors
-from llmlb_core.web.admin import health, node, plugins, status
+from llmlb_core.web.admin import endpoints, health, node, plugins, status
 from llmlb_core.web.door import Door
-from llmlb_core.web.guard import guard
+from llmlb_core.web.guard import guard, guard_by_method
 
 
 def create_app(settings: Settings | None = None, *, house: House | None = None) -> Quart:
@@ -47,6 +47,9 @@ def create_app(settings: Settings | None = None, *, house: House | None = None) 
     about_node = node.blueprint(home)
     guard(about_node, "api", lambda: home.pipeline.authenticate)
     _mount(app, about_node, "/v0")
+    servers = endpoints.blueprint(home)
+    guard_by_method(servers, ("api", "endpoints"), "endpoints", lambda: home.pipeline.authenticate)
+    _mount(app, servers, "/v0/endpoints")
     for name, routes in home.host.registry.routes:
         _mount_plugin(app, home, name, routes)
     door = Door(app.asgi_app, lambda: home.pipeline, home.host.registry.dialects)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from quart import Blueprint, g, request
@@ -21,6 +21,19 @@ def guard(blueprint: Blueprint, scope: Scope | Literal["public"], authenticate: 
         headers = {name.lower(): value for name, value in request.headers.items()}
         principal: Principal = await authenticate()(headers)
         require_scope(principal, scope)
+        g.principal = principal
+
+    blueprint.before_request(check)
+
+
+def guard_by_method(blueprint: Blueprint, read: Sequence[Scope], write: Scope, authenticate: Callable[[], Authenticate]) -> None:
+    """Let principals with one of *read* look at *blueprint*, and only those with *write* change something."""
+
+    async def check() -> None:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        principal: Principal = await authenticate()(headers)
+        if request.method not in ("GET", "HEAD") or not any(principal.has(scope) for scope in read):
+            require_scope(principal, write)
         g.principal = principal
 
     blueprint.before_request(check)

@@ -164,7 +164,7 @@ def test_show_lists_one_row_for_each_field(tmp_path, capsys):
     rows = {row["key"]: (row["value"], row["origin"]) for row in json.loads(capsys.readouterr().out)}
     file = tmp_path / "llmlb.toml"
     assert ("a", f"{file}:2") == rows["endpoints[0].name"]
-    assert (8, "default") == rows["endpoints[0].max_in_flight"]
+    assert (None, "default") == rows["endpoints[0].max_in_flight"]
     assert (["m"], f"{file}:8") == rows["endpoints[1].models"]
     assert ("RACK_KEY", f"{file}:9") == rows["endpoints[1].api_key.env"]
     assert (5, f"{file}:10") == rows["endpoints[1].timeouts.idle_s"]

@@ -18,6 +18,7 @@ SOURCES = sorted(
     for file in folder.rglob("*.py")
 )
 DIALECT_NAMES = {"openai", "anthropic"}
+ORDINARY_WORDS = {"auto", "basic", "echo", "fair", "file", "history", "llmlb", "metrics", "prefix", "servers", "session"}
 
 
 def test_no_file_is_longer_than_400_lines():
@@ -56,11 +57,7 @@ def test_rooms_import_downwards_only():
 def test_the_core_names_no_plugin():
     """No engine, router, store or vendor is named in the core; names of dialects are exempt."""
     plugins = {folder.name for folder in (ROOT / "plugins").iterdir() if (folder / "pyproject.toml").exists()}
-    products = (
-        {name.partition("_")[2] for name in plugins}
-        - DIALECT_NAMES
-        - {"basic", "fair", "file", "echo", "history", "servers", "llmlb"}
-    )
+    products = {name.partition("_")[2] for name in plugins} - DIALECT_NAMES - ORDINARY_WORDS
     forbidden = re.compile(
         "|".join(sorted({*plugins, *products, "llama[._]cpp", "xllamacpp", "ollama", "vllm", "google"})), re.IGNORECASE
     )

@@ -33,10 +33,13 @@ is_disabled = true
 access = false
 
 [plugins]
-enabled = ["dialect_openai", "router_basic", "admission_fair"]
+enabled = ["dialect_openai", "router_auto", "admission_fair"]
 
 [admission]
 queue_size = 0
+
+[health]
+interval_s = 0
 """
 
 
@@ -167,7 +170,7 @@ class Front:
     @property
     def servers(self):
         """Its registered servers."""
-        return self.house.pipeline.resolve._directory._servers.servers
+        return self.house.endpoints.registry.snapshot.endpoints
 
     async def open(self, body: bytes, path: str = CHAT, headers: dict[str, str] | None = None, **options: object) -> Call:
         """Send a request; return as soon as it is sent."""

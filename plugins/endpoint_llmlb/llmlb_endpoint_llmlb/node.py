@@ -23,7 +23,7 @@ class _Device(msgspec.Struct):
     temperature_c: float | None = None
 
 
-class _Devices(msgspec.Struct):
+class _Devices(msgspec.Struct, frozen=True):
     capability_score: float | None = None
     devices: list[_Device] = []
 

@@ -17,7 +17,7 @@ class _Slot(msgspec.Struct):
     is_processing: bool = False
 
 
-class _Modalities(msgspec.Struct):
+class _Modalities(msgspec.Struct, frozen=True):
     vision: bool = False
 
 
@@ -29,7 +29,7 @@ class _Props(msgspec.Struct):
     modalities: _Modalities = _Modalities()
 
 
-class _Meta(msgspec.Struct):
+class _Meta(msgspec.Struct, frozen=True):
     n_ctx: int | None = None
     n_ctx_train: int | None = None
     size: int | None = None

@@ -11,7 +11,7 @@ from llmlb_endpoint_servers.abilities import apis_of, capabilities_of
 from llmlb_endpoint_servers.openai_compatible import OpenAICompatible
 
 
-class _Config(msgspec.Struct):
+class _Config(msgspec.Struct, frozen=True):
     context_length: int | None = None
     parallel: int | None = None
 
@@ -21,7 +21,7 @@ class _Instance(msgspec.Struct):
     config: _Config = _Config()
 
 
-class _Abilities(msgspec.Struct):
+class _Abilities(msgspec.Struct, frozen=True):
     vision: bool = False
 
 

@@ -1,17 +1,22 @@
-"""The history of calls: one row of metadata each, never content.
+"""The history of calls: one row of metadata each; and where the operator asks for it, what they said.
 
 ``journal`` takes records, ``columns`` makes rows of them, ``writer`` brings them into the database, ``retention`` takes old ones
-out, ``query`` finds them again, ``api`` shows them.
+out, ``query`` finds them again, ``api`` shows them. ``bodies`` keeps content, in a process of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING
 
-from llmlb_core import Feedback, Observer, Plugin, Routes, StorageApp, hookimpl
+from llmlb_core import BodySink, Feedback, Observer, Plugin, Routes, StorageApp, hookimpl
 from llmlb_storage_history.journal import Journal
 from llmlb_storage_history.settings import HistorySettings
+
+if TYPE_CHECKING:
+    from llmlb_core.storage.rows import Database
+    from llmlb_storage_history.bodies.sink import BodyKeeper
 
 APP = StorageApp("storage_history", "llmlb_storage_history.rows", "llmlb_storage_history.migrations")
 
@@ -23,6 +28,7 @@ class HistoryPlugin:
         """Make an empty journal; it is written while the server's lifespan runs."""
         self.settings = plugin.settings if isinstance(plugin.settings, HistorySettings) else HistorySettings()
         self.journal = Journal(self.settings.max_waiting_rows)
+        self.keeper = self._make_keeper()
 
     @staticmethod
     @hookimpl
@@ -31,13 +37,13 @@ class HistoryPlugin:
         return HistorySettings
 
     @hookimpl
-    def llmlb_observers(self) -> Iterable[Observer | Feedback]:
-        """Contribute the journal."""
-        return (self.journal,)
+    def llmlb_observers(self) -> Iterable[Observer | Feedback | BodySink]:
+        """Contribute the journal, and a sink of bodies only where they are wanted: without one, calls are not copied at all."""
+        return (self.journal,) if self.keeper is None else (self.journal, self.keeper)
 
     @hookimpl
     def llmlb_storage(self) -> Iterable[StorageApp]:
-        """Contribute the table."""
+        """Contribute the tables."""
         return (APP,)
 
     @hookimpl
@@ -61,6 +67,27 @@ class HistoryPlugin:
         database = current_database()
         # The blueprint's function gets the same Plugin.
         plugin.shared["history"] = History(database)
-        async with cleaning(database, self.settings.days), Writer(self.journal, database).running():
+        async with (
+            cleaning(database, self.settings.days),
+            Writer(self.journal, database).running(),
+            self._recording(database),
+        ):
             yield
         del plugin.shared["history"]
+
+    def _make_keeper(self) -> BodyKeeper | None:
+        if self.settings.bodies == "none":
+            return None
+        from llmlb_storage_history.bodies.sink import BodyKeeper
+
+        return BodyKeeper(self.settings.max_body_bytes, self.settings.max_held_body_bytes)
+
+    def _recording(self, database: Database) -> AbstractAsyncContextManager[None]:
+        settings = self.settings
+        if self.keeper is None or settings.bodies == "none":
+            return nullcontext()
+        from llmlb_storage_history.bodies.frames import Begin
+        from llmlb_storage_history.bodies.recorder import Recorder
+
+        begin = Begin(database.ticket(), settings.bodies, settings.max_kept_body_bytes)
+        return Recorder(self.keeper, begin).running()

@@ -50,13 +50,14 @@ def blueprint(plugin: Plugin) -> Blueprint:
         history = _open(plugin)
         async with _database():
             row = await history.find(storable(request_id))
+            said = None if row is None else await history.find_bodies(storable(request_id))
         if row is None:
             raise RouteNotFound(
                 "The history has no request of this id; it is written a second or two after the answer's end, and kept for "
                 "[plugins.storage_history] days.",
                 code="request_not_found",
             )
-        return _json(shown(row))
+        return _json({**shown(row), **shown_bodies(said)})
 
     return pages
 
@@ -116,6 +117,18 @@ def shown(row: Mapping[str, Any]) -> dict[str, object]:
     """Return what is shown of a row."""
     started_at = datetime.fromtimestamp(row["started_at"] / 1000, UTC).isoformat(timespec="milliseconds")
     return {**row, "started_at": started_at, "stream": bool(row["stream"])}
+
+
+def shown_bodies(row: Mapping[str, Any] | None) -> dict[str, object]:
+    """Return what is shown of what a call said: both documents, which are JSON already, or null where none is kept."""
+    if row is None:
+        return {"request_body": None, "answer_body": None, "bodies": None}
+    about = {"policy": row["policy"], **{name: bool(row[name]) for name in ("is_request_cut", "is_answer_cut")}}
+    return {
+        "request_body": orjson.Fragment(row["request_body"]),
+        "answer_body": orjson.Fragment(row["answer_body"]),
+        "bodies": about,
+    }
 
 
 def _text(query: Mapping[str, str], name: str) -> str | None:

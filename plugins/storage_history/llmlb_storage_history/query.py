@@ -8,6 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from llmlb_core.storage.rows import Database
+from llmlb_storage_history.bodies.table import find_bodies
 from llmlb_storage_history.columns import COLUMNS, TABLE
 
 MAX_COUNTED = 10_000
@@ -90,3 +91,7 @@ class History:
         """Return one row."""
         rows = await self._database.select(_ONE, (request_id,))
         return rows[0] if rows else None
+
+    async def find_bodies(self, request_id: str) -> dict[str, Any] | None:
+        """Return what one call said; None where nothing is kept of it."""
+        return await find_bodies(self._database, request_id)

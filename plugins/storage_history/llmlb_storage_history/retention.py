@@ -9,12 +9,15 @@ from contextlib import asynccontextmanager, suppress
 
 from llmlb_core import get_logger
 from llmlb_core.storage.rows import Database, database_faults
+from llmlb_storage_history.bodies.table import STEP as BODY_STEP
+from llmlb_storage_history.bodies.table import TABLE as BODY_TABLE
 from llmlb_storage_history.columns import TABLE
 
 EVERY_S = 3600.0
 STEP = 500
 PAUSE_S = 0.05
-_DELETE = f"DELETE FROM {TABLE} WHERE id IN (SELECT id FROM {TABLE} WHERE started_at < ? ORDER BY started_at, id LIMIT ?)"  # noqa: S608
+_STEPS = ((TABLE, STEP), (BODY_TABLE, BODY_STEP))
+_DELETE = "DELETE FROM {0} WHERE id IN (SELECT id FROM {0} WHERE started_at < ? ORDER BY started_at, id LIMIT ?)"
 _log = get_logger("storage_history")
 
 
@@ -31,14 +34,16 @@ async def cleaning(database: Database, days: float, *, every_s: float = EVERY_S)
 
 
 async def clean(database: Database, before_ms: int) -> int:
-    """Delete every row that began before *before_ms*; return how many there were. No row is read."""
+    """Delete every call that began before *before_ms*, and what it said; return how many rows there were. No row is read."""
     total = 0
-    while True:
-        deleted = await database.execute(_DELETE, (before_ms, STEP))
-        total += deleted
-        if deleted < STEP:
-            return total
-        await asyncio.sleep(PAUSE_S)
+    for table, step in _STEPS:
+        while True:
+            deleted = await database.execute(_DELETE.format(table), (before_ms, step))
+            total += deleted
+            if deleted < step:
+                break
+            await asyncio.sleep(PAUSE_S)
+    return total
 
 
 async def _follow(database: Database, days: float, every_s: float) -> None:

@@ -1,4 +1,4 @@
-"""The table. Tortoise makes and migrates it; rows are written and read by plain SQL, which is ten times as fast."""
+"""The tables. Tortoise makes and migrates them; rows are written and read by plain SQL, which is ten times as fast."""
 
 from __future__ import annotations
 
@@ -33,3 +33,24 @@ class RequestRow(Model):
         """Of Tortoise."""
 
         table = "storage_history_requests"
+
+
+class BodyRow(Model):
+    """What one call said, as documents in JSON; ``id`` is the call's, and ``started_at`` as above.
+
+    Not in the row of the call: pages of calls would be read past megabytes of text.
+    """
+
+    id = fields.CharField(max_length=64, primary_key=True)
+    started_at = fields.BigIntField()
+    size_bytes = fields.BigIntField()
+    policy = fields.TextField()
+    is_request_cut = fields.BooleanField()
+    is_answer_cut = fields.BooleanField()
+    request_body = fields.TextField()
+    answer_body = fields.TextField()
+
+    class Meta:
+        """Of Tortoise."""
+
+        table = "storage_history_bodies"

@@ -18,6 +18,7 @@ from llmlb_testing.contracts.authenticator import AuthenticatorContract
 from llmlb_testing.contracts.authorizer import AuthorizerContract
 from llmlb_testing.contracts.dialect import DialectContract
 from llmlb_testing.contracts.embedding_engine import EmbeddingEngineContract
+from llmlb_testing.contracts.endpoint_kind import EndpointKindContract
 from llmlb_testing.contracts.modelformat import ModelFormatContract
 from llmlb_testing.contracts.modelstore import ModelStoreContract
 from llmlb_testing.contracts.plugin import PluginContract
@@ -30,6 +31,7 @@ __all__ = [
     "AuthorizerContract",
     "DialectContract",
     "EmbeddingEngineContract",
+    "EndpointKindContract",
     "ModelFormatContract",
     "ModelStoreContract",
     "PluginContract",

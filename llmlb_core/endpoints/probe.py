@@ -1,0 +1,122 @@
+"""Asking one server what it is, how it is, and what it has.
+
+Kinds are other people's code: whatever they raise becomes an error of the server that they were asked about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Iterable
+from typing import ClassVar, TypeVar
+
+from attrs import frozen
+
+from llmlb_core.contracts.endpoint_kind import EndpointKind, Server
+from llmlb_core.domain.remote import Report
+from llmlb_core.endpoints.model_names import CleanList, clean
+from llmlb_core.errors import ServerError, ServerTimedOut, ServerUnreachable
+
+RECOGNISE_S = 15.0
+"""For all kinds together; each of their questions has a deadline of its own."""
+LIST_S = 30.0
+
+T = TypeVar("T")
+
+
+class UnknownKind(EndpointKind):
+    """What a server is that no installed kind recognises: it is taken for a plain OpenAI-compatible one."""
+
+    name: ClassVar[str] = "unknown"
+
+    async def detect(self, server: Server) -> bool:
+        """Never; it is what is left."""
+        del server
+        return False
+
+
+UNKNOWN = UnknownKind()
+
+
+@frozen
+class Look:
+    """One look at a server that went well.
+
+    Attributes:
+        latency_ms: Round trip of the question.
+    """
+
+    report: Report
+    latency_ms: float
+
+
+@frozen
+class Listing:
+    """What a server has.
+
+    Attributes:
+        supports_responses: Whether it serves ``/v1/responses``; None = it cannot be told.
+    """
+
+    found: CleanList
+    supports_responses: bool | None = None
+
+
+async def recognise(server: Server, kinds: Iterable[EndpointKind]) -> EndpointKind:
+    """Return the kind of *server*: the first of *kinds*, in their order, that says it is of its kind; else ``UNKNOWN``.
+
+    Raises:
+        ServerError: It does not answer; or it refuses some kind's question, such as for its key, and no kind knows it.
+    """
+    refusal: ServerError | None = None
+    for kind in sorted(kinds, key=lambda each: (each.probe_order, each.name)):
+        try:
+            if await _guarded(kind, server, kind.detect(server), RECOGNISE_S):
+                return kind
+        except (ServerUnreachable, ServerTimedOut):
+            raise
+        except ServerError as error:
+            refusal = refusal or error
+    if refusal is not None:
+        raise refusal
+    return UNKNOWN
+
+
+async def look(server: Server, kind: EndpointKind, timeout_s: float) -> Look:
+    """Ask *server* how it is.
+
+    Raises:
+        ServerError: It is not well, or did not answer within *timeout_s* (66555000-E2).
+    """
+    started_at = time.perf_counter()
+    report = await _guarded(kind, server, kind.check(server), timeout_s)
+    return Look(report, round((time.perf_counter() - started_at) * 1000, 3))
+
+
+async def list_models(server: Server, kind: EndpointKind) -> Listing:
+    """Ask *server* what it has.
+
+    Raises:
+        ServerError: It cannot be told.
+    """
+    found = clean(await _guarded(kind, server, kind.list_models(server), LIST_S))
+    try:
+        responses = await _guarded(kind, server, kind.find_responses(server), RECOGNISE_S)
+    except ServerError:
+        responses = None  # the list is worth keeping; the flag is asked for again
+    return Listing(found, responses)
+
+
+async def _guarded(kind: EndpointKind, server: Server, question: Awaitable[T], timeout_s: float) -> T:
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await question
+    except TimeoutError as error:
+        raise ServerTimedOut(f"Endpoint '{server.name}' did not answer within {timeout_s:g} s.", endpoint=server.name) from error
+    except ServerError:
+        raise
+    except Exception as error:
+        raise ServerError(
+            f"Endpoint '{server.name}' could not be asked: the kind '{kind.name}' raised {type(error).__name__}: {error}",
+            endpoint=server.name,
+        ) from error

@@ -1,0 +1,189 @@
+"""A registered server in use: what was said of it, what it serves, how it is, all on the object that calls are sent through."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import attrs
+
+from llmlb_core.contracts.endpoint_kind import EndpointKind
+from llmlb_core.domain.facts import EndpointFacts
+from llmlb_core.domain.models import Capability
+from llmlb_core.domain.registration import Condition, EndpointStatus, Registration, ServedModel
+from llmlb_core.domain.remote import RemoteModel, Report
+from llmlb_core.endpoints.model_names import capabilities_by_name
+from llmlb_core.endpoints.probe import UNKNOWN
+from llmlb_core.endpoints.server import ServerEndpoint
+from llmlb_core.settings.sections import EndpointSettings, TimeoutSettings
+from llmlb_core.upstream.address import Address
+from llmlb_core.upstream.sweep import Sweep
+
+REMOVED = "was removed"
+
+
+class RegisteredEndpoint(ServerEndpoint):
+    """One server. Whoever holds it sees every change at once: it is changed in place, so that running calls stay counted.
+
+    Only the registry changes it, on the event loop.
+
+    Attributes:
+        max_in_flight: What the operator says, else the server, else its kind.
+        unroutable_reason: None where calls may be sent there now. Clients may read it: no address, no secret.
+        registration: What was said of it.
+        kind_object: What it was recognised as; its name is ``kind``.
+        condition: How it is.
+        report: What its last health check told; None before.
+        listed: What it lists, as it says it.
+        served: Models by name, after the operator's word.
+        listed_at: When it listed them, as ``datetime``; None = never.
+    """
+
+    # Plain attributes instead of the contract's properties: read for every call.
+    max_in_flight: int = 8
+    unroutable_reason: str | None = None
+
+    def __init__(self, registration: Registration, settings: EndpointSettings, address: Address, sweep: Sweep) -> None:
+        """Describe the server at *address*; nothing is connected.
+
+        Args:
+            registration: What was said of it.
+            settings: Time limits; the rest is taken from *registration*.
+            address: Where it is.
+            sweep: Closes what is idle.
+        """
+        self._address = address
+        self._settings = settings
+        self.kind_object: EndpointKind = UNKNOWN
+        self.condition = Condition()
+        self.report: Report | None = None
+        self.is_removed = False
+        self.listed: tuple[RemoteModel, ...] = ()
+        self.listed_at: datetime | None = None
+        self.served: Mapping[str, ServedModel] = {}
+        super().__init__(_settings(registration, settings), address, registration.key, sweep)
+        self._describe(registration)
+
+    @property
+    def address(self) -> Address:
+        """Where it is."""
+        return self._address
+
+    @property
+    def timeouts(self) -> TimeoutSettings:
+        """The limits of its calls."""
+        return _settings(self.registration, self._settings).timeouts
+
+    def redescribe(self, registration: Registration) -> None:
+        """Take what an operator changed; calls that run keep what they began with, and their connections."""
+        pool = self._pool
+        super().__init__(_settings(registration, self._settings), self._address, registration.key, self._sweep)
+        self._pool = pool
+        self._describe(registration)
+
+    def recognised(self, kind: EndpointKind) -> None:
+        """Take what it was recognised as."""
+        self.kind_object = kind
+        self._weigh()
+
+    def seen(self, condition: Condition, report: Report | None) -> None:
+        """Take how it is; *report* None = nothing was told, the last report stays while the server is well."""
+        self.condition = condition
+        if report is not None:
+            self.report = report
+            self.facts = _facts(report, condition.latency_ms)
+        self._weigh()
+
+    def lists(self, models: Sequence[RemoteModel]) -> None:
+        """Take what it lists."""
+        self.listed = tuple(models)
+        self._serve()
+
+    def removed(self) -> None:
+        """Take no more calls; those that run go on."""
+        self.is_removed = True
+        self._weigh()
+
+    def _describe(self, registration: Registration) -> None:
+        self.registration = registration
+        self.id = registration.id
+        self._serve()
+
+    def _serve(self) -> None:
+        """Say what it serves: names by the operator's word or its own list, capabilities by the strongest word."""
+        said = self.registration
+        by_name = {model.id: model for model in self.listed}
+        names = said.models or tuple(by_name)
+        self.served = {name: _served(said, by_name.get(name), name) for name in names}
+        self.models = tuple(self.served)
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """Say how much it takes, and whether it takes calls at all."""
+        report, said = self.report, self.registration
+        self.kind = self.kind_object.name
+        told = report.max_in_flight if report is not None else None
+        by_models = max((model.max_in_flight or 0 for model in self.listed), default=0)
+        self.max_in_flight = said.max_in_flight or told or by_models or self.kind_object.default_max_in_flight
+        self.unroutable_reason = self._reason()
+
+    def _reason(self) -> str | None:
+        said, status = self.registration, self.condition.status
+        if self.is_removed:
+            return REMOVED
+        if said.key_problem is not None:
+            return "has an API key that cannot be read; it must be given again"
+        if status is EndpointStatus.OFFLINE:
+            return "is offline"
+        if status is EndpointStatus.ERROR:
+            return "failed its last health check"
+        if self.report is not None and self.report.is_loading:
+            return "is still loading its model"
+        # Not looked at yet: what was known of it is worth a try, and another endpoint is tried where it fails.
+        return None
+
+
+def _settings(said: Registration, settings: EndpointSettings) -> EndpointSettings:
+    """Return what the server behind *said* is made from."""
+    timeouts = settings.timeouts
+    limit_s = said.inference_timeout_s
+    if limit_s is not None:
+        timeouts = attrs.evolve(timeouts, head_s=limit_s, first_token_s=limit_s, plain_s=limit_s)
+    return attrs.evolve(settings, name=said.name, url=said.url, max_in_flight=said.max_in_flight or 8, timeouts=timeouts)
+
+
+def _served(said: Registration, listed: RemoteModel | None, name: str) -> ServedModel:
+    own = said.overrides.get(name) or said.capabilities
+    told = listed.capabilities if listed is not None else None
+    capabilities: tuple[Capability, ...] = own or told or capabilities_by_name(name)
+    source = "operator" if own else "server" if told else "name"
+    if listed is None:
+        return ServedModel(name, capabilities, source)  # type: ignore[arg-type]  # one of three literals
+    return ServedModel(
+        name,
+        capabilities,
+        source,  # type: ignore[arg-type]  # one of three literals
+        context_tokens=listed.context_tokens,
+        apis=listed.apis,
+        owned_by=listed.owned_by,
+        size_bytes=listed.size_bytes,
+        is_ready=listed.is_ready,
+        max_in_flight=listed.max_in_flight,
+    )
+
+
+def _facts(report: Report, latency_ms: float | None) -> EndpointFacts:
+    uses = [device.use_0_1 for device in report.devices if device.use_0_1 is not None]
+    sized = [device for device in report.devices if device.memory_bytes and device.used_bytes is not None]
+    total = sum(device.memory_bytes or 0 for device in sized)
+    return EndpointFacts(
+        measured_at=time.monotonic(),
+        version=report.version,
+        latency_s=None if latency_ms is None else latency_ms / 1000,
+        gpu_busy_0_1=sum(uses) / len(uses) if uses else None,
+        vram_used_0_1=sum(device.used_bytes or 0 for device in sized) / total if total else None,
+        gpu_score=report.capability_score,
+        gpu_count=len(report.devices) or None,
+        active_count=report.active_count,
+    )

@@ -1,0 +1,38 @@
+"""Models that registered servers have, as ``GET /v1/models`` shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llmlb_core.contracts.plugin import ModelInfo
+from llmlb_core.domain.registration import EndpointStatus
+from llmlb_core.endpoints.registered import RegisteredEndpoint
+from llmlb_core.models.view import APIS
+
+
+def remote_info(name: str, endpoints: Sequence[RegisteredEndpoint]) -> ModelInfo:
+    """Return what is told of *name*, which *endpoints* have; one that none of them can serve now stays listed (66555000-F23)."""
+    served = [(endpoint, endpoint.served[name]) for endpoint in endpoints]
+    routable = [pair for pair in served if pair[0].unroutable_reason is None]
+    capabilities = tuple(dict.fromkeys(each for _, model in served for each in model.capabilities))
+    told = [api for _, model in routable or served for api in model.apis or ()]
+    apis = dict.fromkeys(told or [api for each in capabilities for api in APIS.get(each, ())])
+    if "responses" not in told and all(endpoint.condition.supports_responses is False for endpoint in endpoints):
+        apis.pop("responses", None)
+    windows = [model.context_tokens for _, model in routable or served if model.context_tokens]
+    is_loading = any(endpoint.report is not None and endpoint.report.is_loading for endpoint in endpoints)
+    is_offline = all(endpoint.condition.status is not EndpointStatus.ONLINE for endpoint in endpoints)
+    state = "ready" if routable else "loading" if is_loading and not is_offline else "failed"
+    return ModelInfo(
+        id=name,
+        created_at=0,
+        owned_by=next((model.owned_by for _, model in served if model.owned_by), "server"),
+        capabilities=capabilities,
+        is_ready=bool(routable),
+        state=state,
+        reason=None if routable else "; ".join(f"{endpoint.name} {endpoint.unroutable_reason}" for endpoint in endpoints[:5]),
+        # The least of them: a prompt that fits there fits wherever the call is sent.
+        context_tokens=min(windows) if windows else None,
+        apis=tuple(apis),
+        size_bytes=max((model.size_bytes or 0 for _, model in served), default=0),
+    )
