@@ -22,6 +22,7 @@ from llmlb_core.stages.render import Rendering
 from llmlb_core.stages.resolve import Resolve
 from llmlb_core.stages.running import Running
 from llmlb_core.stages.transform import Transform
+from llmlb_core.telemetry.taps import Taps
 
 
 @frozen
@@ -40,12 +41,15 @@ class Pipeline:
     call_timeout_s: float
     heartbeat_s: float
     blame: Blame
+    taps: Taps | None = None
 
     async def serve(self, head: Head, entry: Entry, outlet: Outlet) -> None:
         """Answer one call, whatever happens; raises only ``CancelledError``, when the client left."""
         record = Record(
             id=head.id, started_at=head.received_at, method=head.method, path=head.path, client_address=head.client_address
         )
+        if self.taps is not None:
+            outlet = self.taps.tap(record, outlet)
         rendering = Rendering(entry.dialect, outlet, record)
         answer: Answer | None = None
         deadline = Deadline(outlet.task, head.received_at, self.call_timeout_s)
@@ -79,3 +83,5 @@ class Pipeline:
             finally:
                 self.running.leave(deadline)
                 self.record(record, outlet)
+                if self.taps is not None:
+                    self.taps.close(outlet)

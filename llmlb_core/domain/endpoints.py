@@ -38,7 +38,7 @@ class Target:
         """Whether every endpoint takes a body of *dialect* as it is."""
         spoken = self._spoken.get(dialect)
         if spoken is None:
-            spoken = self._spoken[dialect] = all([endpoint.speaks(dialect) for endpoint in self.endpoints])
+            spoken = self._spoken[dialect] = all(endpoint.speaks(dialect) for endpoint in self.endpoints)
         return spoken
 
 
