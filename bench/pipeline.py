@@ -44,8 +44,9 @@ class Sink(Outlet):
         del max_bytes, timeout_s
         return BODY
 
-    def open(self, status: int, headers: Headers) -> None:
+    def open(self, status: int, headers: Headers, length: int | None = None) -> None:
         """Look at the head."""
+        del length
         self.opened, self.status = True, status
         "".join([f"{name}: {value}\r\n" for name, value in headers])
 
@@ -53,12 +54,10 @@ class Sink(Outlet):
         """Count."""
         self.bytes_out += len(data)
 
-    is_paused = False
-
     async def drained(self) -> None:
         """Never wait."""
 
-    async def end(self) -> None:
+    def end(self) -> None:
         """Do nothing."""
 
     def fail(self) -> None:
@@ -68,7 +67,7 @@ class Sink(Outlet):
 class Done:
     """An exchange that is over before it began."""
 
-    status, content_type, content_length = 200, "application/json", "692"
+    status, content_type, content_length, is_complete = 200, "application/json", 692, True
     headers: tuple[tuple[str, str], ...] = ()
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -161,7 +160,8 @@ async def measure(calls: int, *, profile: bool) -> float:
                 for _ in range(count):
                     head = Head("POST", "/v1/chat/completions", "", headers, "127.0.0.1", time.monotonic())
                     sink = Sink()
-                    await loop.create_task(pipeline.serve(head, entry, sink))
+                    sink.task = loop.create_task(pipeline.serve(head, entry, sink))
+                    await sink.task
                     assert sink.status == 200, sink.status
                 return (time.process_time() - began) / count * 1e6
 

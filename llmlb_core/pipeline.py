@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import CancelledError
 
 from attrs import frozen
 
@@ -22,6 +22,7 @@ from llmlb_core.stages.render import Rendering
 from llmlb_core.stages.resolve import Resolve
 from llmlb_core.stages.running import Running
 from llmlb_core.stages.transform import Transform
+from llmlb_core.telemetry.taps import Taps
 
 
 @frozen
@@ -40,29 +41,34 @@ class Pipeline:
     call_timeout_s: float
     heartbeat_s: float
     blame: Blame
+    taps: Taps | None = None
 
     async def serve(self, head: Head, entry: Entry, outlet: Outlet) -> None:
         """Answer one call, whatever happens; raises only ``CancelledError``, when the client left."""
         record = Record(
             id=head.id, started_at=head.received_at, method=head.method, path=head.path, client_address=head.client_address
         )
+        if self.taps is not None:
+            outlet = self.taps.tap(record, outlet)
         rendering = Rendering(entry.dialect, outlet, record)
         answer: Answer | None = None
-        deadline = Deadline(self.call_timeout_s)
+        deadline = Deadline(outlet.task, head.received_at, self.call_timeout_s)
         self.running.enter(deadline)
         try:
             self.running.check()
             principal = self.authenticate.remembered(head.headers) or await self.authenticate(head.headers)
-            call = await self.parse(head, entry, principal, outlet)
+            call = self.parse.at_once(head, entry, principal, outlet) or await self.parse(head, entry, principal, outlet)
             record.describe(call)
             targets = self.authorize(call, self.resolve(call))
             call = self.transform(call, targets)
-            rendering.keep_open(call, self.heartbeat_s)
+            if call.stream:
+                rendering.keep_open(call, self.heartbeat_s)
             lease = self.acquire.at_once(call, targets) or await self.acquire(call, targets, on_wait=rendering.waiting)
             answer = await self.dispatch(call, targets, lease, record)
-            await rendering.answer(call, answer)
+            if not rendering.at_once(call, answer):
+                await rendering.answer(call, answer)
             record.ending = "finished"
-        except (Exception, asyncio.CancelledError) as error:
+        except (Exception, CancelledError) as error:
             failure = failure_of(error, deadline, record, self.blame)
             if failure is None:
                 raise
@@ -71,8 +77,11 @@ class Pipeline:
             deadline.disarm()
             rendering.stop_heartbeat()
             try:
-                if answer is not None:
-                    await answer.close()
+                closing = answer.close() if answer is not None else None
+                if closing is not None:
+                    await closing
             finally:
                 self.running.leave(deadline)
                 self.record(record, outlet)
+                if self.taps is not None:
+                    self.taps.close(outlet)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import msgspec
 from attrs import frozen
 
 from llmlb_core.contracts.endpoint import Result
@@ -39,12 +40,14 @@ class Entry:
     route: Route
 
 
-@frozen
-class RoutingFields:
-    """The few fields of a body that routing reads; ``model`` is None where the client named none."""
+class RoutingFields(msgspec.Struct, frozen=True):
+    """The few fields of a body that routing reads; None where the client said nothing.
 
-    model: str | None
-    stream: bool
+    A struct that msgspec can decode a body to: everything else is skipped without being built.
+    """
+
+    model: str | None = None
+    stream: bool | None = None
 
 
 @frozen

@@ -21,18 +21,20 @@ class Exchange(Protocol):
     """One relayed call: bytes flow from the server's connection to the outlet without a task.
 
     Attributes:
+        is_complete: Whether all of the answer is here and was found right.
         committed: Done when content is there; failed with a ``CallError`` where another candidate may be tried.
         status: Of the answer; likewise its ``content_type``, and its ``content_length`` where that is known.
         usage: What the answer said of its tokens, once it is finished.
     """
 
+    is_complete: bool
     committed: Future[None]
     status: int
     content_type: str
     usage: Usage | None
 
     @property
-    def content_length(self) -> str | None:
+    def content_length(self) -> int | None:
         """See the class."""
         ...
 

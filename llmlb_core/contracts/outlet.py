@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from asyncio import Task
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -29,6 +30,7 @@ class Outlet(ABC):
     """One request's way in and out. The plane that makes it cancels the call's task when the client leaves.
 
     Attributes:
+        task: The task that serves the call; set by the plane before its first step. Who ends the call cancels it.
         opened: Whether status and headers went out.
         committed: Whether content went out; set by the stage ``render``.
         is_paused: Whether the client reads more slowly than we write: await ``drained`` before the next write.
@@ -36,11 +38,18 @@ class Outlet(ABC):
         source: Resumed when the client has read enough; pauses itself when it sees ``is_paused``.
     """
 
+    task: Task[None] | None = None
     opened: bool = False
     committed: bool = False
     status: int = 0
     bytes_out: int = 0
+    is_paused: bool = False
     source: Source | None = None
+
+    def body_at_once(self, max_bytes: int) -> bytes | None:
+        """Return the whole request body where it is there already and not too large; None = await ``body``."""
+        del max_bytes
+        return None
 
     @abstractmethod
     async def body(self, max_bytes: int, timeout_s: float) -> bytes:
@@ -56,24 +65,25 @@ class Outlet(ABC):
         """
 
     @abstractmethod
-    def open(self, status: int, headers: Headers) -> None:
-        """Send the head. Once; without a ``content-length`` the body is streamed."""
+    def open(self, status: int, headers: Headers, length: int | None = None) -> None:
+        """Send the head. Once.
+
+        Args:
+            status: Of the answer.
+            headers: In order, without ``content-length``; what is not printable is replaced.
+            length: Of the body, in bytes; None where it is streamed.
+        """
 
     @abstractmethod
     def write(self, data: bytes) -> None:
         """Send a piece of the body; never blocks."""
-
-    @property
-    @abstractmethod
-    def is_paused(self) -> bool:
-        """Whether more is buffered than should be."""
 
     @abstractmethod
     async def drained(self) -> None:
         """Wait until the client has read enough; raises ``asyncio.CancelledError`` where it left."""
 
     @abstractmethod
-    async def end(self) -> None:
+    def end(self) -> None:
         """Finish the answer."""
 
     @abstractmethod

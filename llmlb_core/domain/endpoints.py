@@ -27,10 +27,19 @@ class Target:
     ids: frozenset[str] = field(init=False)
     candidates: tuple[Candidate, ...] = field(init=False, repr=False)
 
+    _spoken: dict[str, bool] = field(init=False, factory=dict, repr=False)
+
     def __attrs_post_init__(self) -> None:
         """Make what is asked for at every call."""
         self.ids = frozenset([endpoint.id for endpoint in self.endpoints])
         self.candidates = tuple([Candidate(endpoint, self, 0, 0, place) for place, endpoint in enumerate(self.endpoints)])
+
+    def speaks(self, dialect: str) -> bool:
+        """Whether every endpoint takes a body of *dialect* as it is."""
+        spoken = self._spoken.get(dialect)
+        if spoken is None:
+            spoken = self._spoken[dialect] = all(endpoint.speaks(dialect) for endpoint in self.endpoints)
+        return spoken
 
 
 @define(eq=False)

@@ -66,6 +66,3 @@ class Record:
         self.model = call.model
         self.stream = call.stream
         self.bytes_in = len(call.body)
-        self.client_address = call.head.client_address
-        self.client_address = call.head.client_address
-        self.bytes_in = len(call.body)

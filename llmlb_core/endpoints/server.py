@@ -16,7 +16,7 @@ from llmlb_core.upstream.pool import Pool
 from llmlb_core.upstream.sweep import Sweep
 
 PASSED_ON = ("traceparent", "tracestate")
-"""The client's headers that a server sees; above all no credential is among them."""
+"""The client's headers that a server sees, the second only with the first; above all no credential is among them."""
 
 
 class ServerEndpoint(Endpoint):
@@ -29,7 +29,7 @@ class ServerEndpoint(Endpoint):
         self.id = f"server:{settings.name}"
         self.name = settings.name
         self.models = settings.models
-        self._max_in_flight = settings.max_in_flight
+        self._max_in_flight = settings.max_in_flight or 8
         self._sweep = sweep
         self._pool = Pool(address, sweep)
         limits = settings.timeouts
@@ -68,7 +68,9 @@ class ServerEndpoint(Endpoint):
         exchange = Exchange(self._pool, self._limits, self._sweep, self.name, is_stream=is_stream)
         head = self._heads.get(call.route.path) or self._head(call.route.path)
         headers = call.head.headers
-        extra = b"".join(_line(name, headers[name]) for name in PASSED_ON if name in headers)
+        extra = b""
+        if "traceparent" in headers:
+            extra = b"".join([_line(name, headers[name]) for name in PASSED_ON if name in headers])
         exchange.start(b"%sx-request-id: %s\r\n%scontent-length: %d\r\n\r\n%s" % (head, call.id.encode(), extra, len(body), body))
         return exchange
 

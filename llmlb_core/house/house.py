@@ -11,7 +11,7 @@ from llmlb_core.house.bare import FirstCome, NoRouter
 from llmlb_core.house.directory import Directory, LocalRooms
 from llmlb_core.house.endpoint_office import EndpointOffice
 from llmlb_core.house.models_view import LateModelView
-from llmlb_core.house.recording import open_recorder, watch_house
+from llmlb_core.house.recording import make_taps, open_recorder, watch_house
 from llmlb_core.models.catalogue import Catalogue
 from llmlb_core.models.devices import machine_devices
 from llmlb_core.pipeline import Pipeline
@@ -161,6 +161,7 @@ class House:
             call_timeout_s=settings.server.call_timeout_s,
             heartbeat_s=settings.server.heartbeat_s,
             blame=self.host.blame,
+            taps=make_taps(self.host, self._metrics),
         )
 
     def _router_for(self) -> RouterTable:

@@ -22,7 +22,7 @@ class Authorize:
 
     def __init__(self, authorizers: Sequence[Authorizer]) -> None:
         """Use *authorizers*."""
-        self._authorizers = tuple(authorizers)
+        self._vetoing = tuple(each for each in authorizers if type(each).veto is not Authorizer.veto)
         self._counting = tuple(each for each in authorizers if type(each).admit is not Authorizer.admit)
 
     def __call__(self, call: Call, targets: tuple[Target, ...]) -> tuple[Target, ...]:
@@ -34,9 +34,10 @@ class Authorize:
             RateLimited: A quota of the principal is used up.
         """
         principal = call.principal
-        require_scope(principal, "api")
+        if "api" not in principal.scopes:
+            require_scope(principal, "api")
         allowed = targets
-        for each in self._authorizers:
+        for each in self._vetoing:
             for target in allowed:
                 veto = each.veto(principal, call, target)
                 if veto:

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import Task
 
 from llmlb_core.errors import CallError, DeadlineExceeded
 
 
 class Deadline:
-    """Ends the current task when its time has come, or earlier when told to.
+    """Ends a call's task when its time has come, or earlier when told to.
 
     It has no timer of its own: ``Running`` looks at all calls twice a second, which costs a call nothing.
 
     Attributes:
-        at: When, on the loop's clock.
+        at: When, on the scale of ``time.monotonic()``.
     """
 
     __slots__ = ("_error", "_task", "_timeout_s", "at")
 
-    def __init__(self, timeout_s: float) -> None:
-        """Count from now, for the current task."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._task: asyncio.Task[None] | None = task
+    def __init__(self, task: Task[None] | None, began_at: float, timeout_s: float) -> None:
+        """Count from *began_at*; *task* serves the call."""
+        self._task = task
         self._timeout_s = timeout_s
         self._error: CallError | None = None
-        self.at = task.get_loop().time() + timeout_s
+        self.at = began_at + timeout_s
 
     def pass_by(self) -> None:
         """The time has come."""

@@ -39,6 +39,7 @@ class Recorder:
         self._delivery = delivery
         self._feedbacks: Mapping[str, Feedback] = {} if feedbacks is None else feedbacks
         self._fault = fault
+        self._faults: list[tuple[str, Exception]] = []
 
     def __call__(self, record: Record, outlet: Outlet) -> None:
         """Deliver *record*."""
@@ -46,21 +47,23 @@ class Recorder:
         record.bytes_out = outlet.bytes_out
         if self._calls is not None:
             self._calls.note(record)
-        if self._feedbacks:
-            self._feed_back(record)
+        failed = False
+        for name, feedback in self._feedbacks.items():
+            try:
+                feedback.on_end(record)
+            except Exception as error:  # noqa: BLE001  # other people's code: its plugin's status says what it raised
+                self._faults.append((name, error))
+                failed = True
+        if failed:
+            self._tell_faults()
         if self._delivery is not None:
             self._delivery.put(record)
         if self._access is not None:
             self._access.write(record)
 
-    def _feed_back(self, record: Record) -> None:
-        faults: list[tuple[str, Exception]] = []
-        for name, feedback in self._feedbacks.items():
-            try:
-                feedback.on_end(record)
-            except Exception as error:  # noqa: BLE001  # other people's code: its plugin's status says what it raised
-                faults.append((name, error))
-        # Afterwards: telling the host may change the mapping that was walked.
-        for name, fault in faults:
+    def _tell_faults(self) -> None:
+        """Afterwards: telling the host may change the mapping that was walked."""
+        faults, self._faults = self._faults, []
+        for name, error in faults:
             if self._fault is not None:
-                self._fault(name, fault)
+                self._fault(name, error)

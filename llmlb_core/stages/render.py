@@ -9,6 +9,7 @@ import time
 from llmlb_core.contracts.dialect import Dialect, Renderer
 from llmlb_core.contracts.outlet import Outlet
 from llmlb_core.domain.calls import Call
+from llmlb_core.domain.endpoints import Outcome
 from llmlb_core.domain.records import Record
 from llmlb_core.domain.results import Delta, Vectors
 from llmlb_core.errors import CallError, EndpointFailed
@@ -48,7 +49,7 @@ class Rendering:
     def keep_open(self, call: Call, every_s: float) -> None:
         """Send a comment every *every_s* seconds until content goes out, so that nobody on the way gives up on the stream."""
         self._call = call
-        if call.stream and every_s > 0:
+        if every_s > 0:
             self._heartbeat = asyncio.get_running_loop().call_later(every_s, self._beat, every_s)
 
     def _beat(self, every_s: float) -> None:
@@ -59,45 +60,66 @@ class Rendering:
             self._outlet.write(self._dialect.heartbeat())
         self._heartbeat = asyncio.get_running_loop().call_later(every_s, self._beat, every_s)
 
+    def at_once(self, call: Call, answer: Answer) -> bool:
+        """Write an answer that is here already, as plain ones of servers are; False = await ``answer``."""
+        if type(answer) is not RelayedAnswer or not answer.exchange.is_complete:
+            return False
+        self._note_answer(call, answer)
+        self._record.usage = answer.exchange.usage
+        self._pass_on(call, answer)
+        answer.outcome = Outcome.COMPLETED
+        self._outlet.end()
+        return True
+
     async def answer(self, call: Call, answer: Answer) -> None:
         """Write the whole answer.
 
         Raises:
             CallError: The endpoint failed on the way; ``error`` says so to the client.
         """
-        self.stop_heartbeat()
-        record = self._record
-        record.served_by = answer.lease.endpoint.name
-        record.queue_wait_s = answer.lease.waited_s
-        self._headers.append(("x-llmlb-endpoint", record.served_by))
-        self._headers.append(("x-llmlb-attempts", str(len(record.attempts) + 1)))
-        if answer.lease.waited_s > 0:
-            self._headers.append(("x-queue-wait-ms", str(round(answer.lease.waited_s * 1000))))
-        if call.ignored:
-            self._headers.append(("x-llmlb-ignored-parameters", ", ".join(call.ignored)))
+        self._note_answer(call, answer)
         if isinstance(answer, RelayedAnswer):
             await self._relay(call, answer)
         else:
             assert isinstance(answer, ResultsAnswer)
             await self._render(call, answer)
-        await self._outlet.end()
+        self._outlet.end()
+
+    def _note_answer(self, call: Call, answer: Answer) -> None:
+        """Note who answers, for the record and the client."""
+        if self._heartbeat is not None:
+            self.stop_heartbeat()
+        record, headers, lease = self._record, self._headers, answer.lease
+        served_by = record.served_by = lease.endpoint.name
+        waited_s = record.queue_wait_s = lease.waited_s
+        headers.append(("x-llmlb-endpoint", served_by))
+        headers.append(("x-llmlb-attempts", str(len(record.attempts) + 1) if record.attempts else "1"))
+        if waited_s > 0:
+            headers.append(("x-queue-wait-ms", str(round(waited_s * 1000))))
+        if call.ignored:
+            headers.append(("x-llmlb-ignored-parameters", ", ".join(call.ignored)))
 
     async def _relay(self, call: Call, answer: RelayedAnswer) -> None:
         """Pass the answer's bytes on as they come."""
+        try:
+            self._pass_on(call, answer)
+            await answer.finished()
+        finally:  # a stream that was cut may have told its usage so far
+            self._record.usage = answer.exchange.usage
+
+    def _pass_on(self, call: Call, answer: RelayedAnswer) -> None:
+        """Send the head, and have the bytes flow from the endpoint's connection."""
         exchange, outlet = answer.exchange, self._outlet
         if outlet.opened and exchange.status != 200:
             raise EndpointFailed(f"Endpoint '{self._record.served_by}' refused the request with {exchange.status}.")
         self._call = call
         if not outlet.opened:
-            self._headers += exchange.headers
+            if exchange.status != 200:
+                self._headers += exchange.headers
             self._open(exchange.status, exchange.content_type, exchange.content_length)
         self._record.first_token_s = time.monotonic() - self._record.started_at
         outlet.committed = True
         exchange.attach(outlet)
-        try:
-            await answer.finished()
-        finally:  # a stream that was cut may have told its usage so far
-            self._record.usage = exchange.usage
 
     async def _render(self, call: Call, answer: ResultsAnswer) -> None:
         """Write the answer's results in the dialect."""
@@ -118,7 +140,7 @@ class Rendering:
             if not outlet.opened:
                 self._open(200, EVENT_STREAM)
         else:
-            self._open(200, renderer.content_type, str(len(data)))
+            self._open(200, renderer.content_type, len(data))
         outlet.committed = True
         outlet.write(data)
 
@@ -138,9 +160,9 @@ class Rendering:
             if error.status == 401:
                 self._headers.append(("www-authenticate", 'Bearer realm="llmlb"'))
             body = self._document(error)
-            self._open(error.status, "application/json", str(len(body)))
+            self._open(error.status, "application/json", len(body))
             outlet.write(body)
-        await outlet.end()
+        outlet.end()
 
     def _in_band(self, error: CallError) -> bytes | None:
         """Return *error* as the stream says it; None where there is no stream, or its renderer raises."""
@@ -167,14 +189,13 @@ class Rendering:
             self._heartbeat.cancel()
             self._heartbeat = None
 
-    def _open(self, status: int, content_type: str, length: str | None = None) -> None:
-        headers = [("content-type", content_type), *self._headers]
+    def _open(self, status: int, content_type: str, length: int | None = None) -> None:
+        headers = self._headers
+        headers.append(("content-type", content_type))
         if length is None:
             headers.append(("cache-control", "no-cache"))
-        else:
-            headers.append(("content-length", length))
         self._record.status = status
-        self._outlet.open(status, headers)
+        self._outlet.open(status, headers, length)
 
     def _note(self, result: Delta | Vectors) -> None:
         record = self._record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from llmlb_core.errors import ShuttingDown
 from llmlb_core.stages.deadline import Deadline
@@ -63,7 +64,7 @@ class Running:
 
     def _look(self) -> None:
         """End the calls whose time has come."""
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         for deadline in [deadline for deadline in self._deadlines if deadline.at <= now]:
             deadline.pass_by()
         self._watch = asyncio.get_running_loop().call_later(WATCH_S, self._look) if self._deadlines else None

@@ -22,8 +22,10 @@ class Transform:
         Raises:
             InvalidRequest: With the ``param`` that is wrong.
         """
-        dialect = call.dialect.name
-        if all(endpoint.speaks(dialect) for target in targets for endpoint in target.endpoints):
+        for target in targets:
+            if not target.speaks(call.dialect.name):
+                break
+        else:
             return call
         decoded = call.dialect.decode(call.route, call.body)
         return evolve(call, request=decoded.request, ignored=decoded.ignored)

@@ -113,6 +113,8 @@ def _driver(address: DatabaseAddress, *, migrating: bool) -> dict[str, object]:
         "journal_mode": "WAL",
         "synchronous": "NORMAL",
         "foreign_keys": "OFF" if migrating else "ON",
+        # A statement of many rows keeps what it may have to undo; by default in a file, which costs as much as the rows.
+        "temp_store": "MEMORY",
     }
     return {"engine": "tortoise.backends.sqlite", "credentials": {"file_path": str(address.path), **pragmas}}
 

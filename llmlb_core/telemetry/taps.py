@@ -85,8 +85,8 @@ class Ledger:
 class TappedOutlet:
     """An outlet that remembers what passes through it.
 
-    Everything but ``body``, ``open`` and ``write`` is the outlet's own, read and set through: the plane, the exchange and the
-    pipeline see one state. It stands in for an ``Outlet`` (``isinstance`` says so) without having its attributes again.
+    Everything but its own methods is the outlet's, read and set through: the plane, the exchange and the pipeline see one state.
+    It stands in for an ``Outlet`` (``isinstance`` says so) without having its attributes again.
 
     Attributes:
         outlet: What it passes everything on to.
@@ -131,6 +131,13 @@ class TappedOutlet:
         else:
             setattr(self.outlet, name, value)
 
+    def body_at_once(self, max_bytes: int) -> bytes | None:
+        """Return the whole request body where it is there, as the outlet does."""
+        body = self.outlet.body_at_once(max_bytes)
+        if body is not None:
+            self.keep_request(body)
+        return body
+
     async def body(self, max_bytes: int, timeout_s: float) -> bytes:
         """Return the whole request body, as the outlet does."""
         body = await self.outlet.body(max_bytes, timeout_s)
@@ -148,10 +155,10 @@ class TappedOutlet:
         self._request = body
         self._book(len(body))
 
-    def open(self, status: int, headers: Headers) -> None:
+    def open(self, status: int, headers: Headers, length: int | None = None) -> None:
         """Send the head."""
         self._content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
-        self.outlet.open(status, headers)
+        self.outlet.open(status, headers, length)
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body, and remember it."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from llmlb_core.upstream.exchange import Exchange
     from llmlb_core.upstream.pool import Pool
 
+_WANTED = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"content-encoding", b"retry-after"})
 MAX_BARE_BYTES = 64 * 1024
 """What may come between two pieces of a body: heads, chunk extensions, trailers."""
 
@@ -22,22 +23,25 @@ class Connection(asyncio.Protocol):
         is_reused: Whether it has answered before: the server may have closed it while we were about to use it.
         is_lost: Whether it is closed for good.
         idle_since: When it came back to the pool, on the loop's clock.
+        on_body: httptools calls it with each piece of a body; C calls C.
     """
 
     __slots__ = (
-        "_bare_bytes", "_exchange", "_has_length", "_is_overrun", "_is_whole", "_keeps_alive", "_parser", "_pool", "idle_since",
-        "is_lost", "is_reused", "transport",
+        "_bare_bytes", "_exchange", "_has_length", "_is_overrun", "_is_whole", "_keeps_alive", "_parser", "_parts", "_pool",
+        "_whole_parts", "idle_since", "is_lost", "is_reused", "on_body", "transport",
     )  # fmt: skip
 
     def __init__(self, pool: Pool) -> None:
         """Belong to *pool*."""
         self._pool = pool
         self._exchange: Exchange | None = None
-        self._parser: httptools.HttpResponseParser
+        self._parts: list[bytes] = []
+        self.on_body = self._parts.append
+        self._parser = httptools.HttpResponseParser(self)
         self.transport: asyncio.Transport
         self.is_reused = self.is_lost = False
         self.idle_since = 0.0
-        self._bare_bytes = 0
+        self._bare_bytes = self._whole_parts = 0
         self._has_length = self._is_whole = self._is_overrun = self._keeps_alive = False
 
     @property
@@ -53,7 +57,6 @@ class Connection(asyncio.Protocol):
     def send(self, exchange: Exchange, request: bytes) -> None:
         """Send *request* and tell *exchange* of the answer."""
         self._exchange = exchange
-        self._parser = httptools.HttpResponseParser(self)
         self._bare_bytes = 0
         self._has_length = self._is_whole = self._is_overrun = False
         self.transport.write(request)
@@ -76,7 +79,11 @@ class Connection(asyncio.Protocol):
             self._is_overrun = True
         if self._is_whole:
             self._end(exchange)
-        elif self._exchange is not None and not exchange.flush():
+        elif self._parts:
+            exchange.arrived(self._parts)
+        elif exchange.problem is not None:
+            self._broken(exchange.problem)
+        else:
             self._bare_bytes += len(data)
             if self._bare_bytes > MAX_BARE_BYTES:
                 self._broken("its answer has too large a head or trailer")
@@ -92,7 +99,7 @@ class Connection(asyncio.Protocol):
         if exchange is None:
             return
         if exc is None and exchange.status and not self._has_length:
-            exchange.complete(is_certain=False)
+            exchange.complete(self._parts, is_certain=False)
         else:
             exchange.lost(self)
         self._exchange = None
@@ -117,10 +124,10 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header of the answer, or a trailer, which is ignored."""
-        exchange = self._exchange
-        if exchange is None or exchange.status or self._is_whole:
-            return
         name = name.lower()
+        exchange = self._exchange
+        if name not in _WANTED or exchange is None or exchange.status or self._is_whole:
+            return
         if name == b"content-length":
             self._has_length = True
         elif name == b"transfer-encoding":
@@ -128,7 +135,10 @@ class Connection(asyncio.Protocol):
             self._has_length = value.lower() != b"identity"
             if self._has_length and value.lower() != b"chunked":
                 exchange.refuse("it used a transfer coding that nobody asked for")
-        exchange.header(name, value)
+        if name == b"content-type":
+            exchange.content_type = value.decode("latin-1")
+        else:
+            exchange.header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is complete; 1xx heads are not the answer."""
@@ -137,11 +147,6 @@ class Connection(asyncio.Protocol):
             return
         self._has_length = self._has_length or status in (204, 304)
         exchange.head(status, has_length=self._has_length)
-
-    def on_body(self, body: bytes) -> None:
-        """A piece of the body."""
-        if self._exchange is not None and not self._is_whole:
-            self._exchange.body_piece(body)
 
     def on_message_complete(self) -> None:
         """The answer is complete, or was a 1xx."""
@@ -153,6 +158,7 @@ class Connection(asyncio.Protocol):
             exchange.forget_head()
             return
         self._is_whole = True
+        self._whole_parts = len(self._parts)
         self._keeps_alive = self._parser.should_keep_alive()
 
     # --- inside
@@ -165,12 +171,15 @@ class Connection(asyncio.Protocol):
         """
         self._exchange = None
         transport = self.transport
+        parts = self._parts
+        if self._is_overrun:
+            del parts[self._whole_parts :]
         if self._keeps_alive and not self._is_overrun and not transport.get_write_buffer_size() and not transport.is_closing():
             self.is_reused = True
             self._pool.put(self)
         else:
             transport.close()
-        exchange.complete()
+        exchange.complete(parts)
 
     def _broken(self, reason: str) -> None:
         exchange = self._exchange

@@ -29,13 +29,13 @@ class Exchange(Incoming):
 
     __slots__ = (
         "__weakref__", "_connection", "_dialing", "_end", "_error", "_is_paused", "_name", "_pool", "_request", "_sent_at",
-        "_sweep",
+        "_timed",
     )  # fmt: skip
 
     def __init__(self, pool: Pool, limits: Limits, sweep: Sweep, name: str, *, is_stream: bool) -> None:
         """Use *pool*; *name* is what errors call the server."""
-        super().__init__(limits, is_stream=is_stream)
-        self._pool, self._sweep, self._name = pool, sweep, name
+        super().__init__(pool.loop, limits, is_stream=is_stream)
+        self._pool, self._timed, self._name = pool, sweep.members, name
         self._request = b""
         self._sent_at = 0.0
         self._connection: Connection | None = None
@@ -51,7 +51,7 @@ class Exchange(Incoming):
         self._request = request
         now = self._sent_at = self._loop.time()
         self.overdue_at = now + (self._limits.head_s if self._is_stream else self._limits.plain_s)
-        self._sweep.add(self)
+        self._timed.add(self)  # the sweep runs since the pool's first connection
         connection = self._pool.take(now)
         if connection is None:
             self._dialing = self._loop.create_task(self._dial(), name="connect")
@@ -78,7 +78,7 @@ class Exchange(Incoming):
             EndpointFailed: It was cut.
             CancelledError: The client does not read.
         """
-        if self._error is None and not self._is_complete:
+        if self._error is None and not self.is_complete:
             self._end = self._loop.create_future()
             await self._end
         if self._error is not None:
@@ -135,16 +135,17 @@ class Exchange(Incoming):
 
     # --- what the connection calls
 
-    def complete(self, *, is_certain: bool = True) -> None:
-        """The answer is whole; or its connection was closed where only that could tell (not *is_certain*)."""
+    def complete(self, parts: list[bytes], *, is_certain: bool = True) -> None:
+        """The answer is whole with *parts*; or its connection was closed where only that could tell (not *is_certain*)."""
         connection, self._connection = self._connection, None  # it is the pool's again, or closed: what follows must not touch it
         if self._is_paused and connection is not None and not connection.transport.is_closing():
             connection.transport.resume_reading()
         self._is_paused = False
-        self.flush()
+        if parts or self.problem is not None:
+            self.arrived(parts)
         if self._error is not None:
             return
-        self._sweep.discard(self)
+        self._timed.discard(self)
         if not self._is_passed_on:
             self._settle(refusal(self._name, self.status, self._retry_after))
             return
@@ -152,7 +153,7 @@ class Exchange(Incoming):
         if problem is not None:
             self.fail(problem)
             return
-        self._is_complete = True
+        self.is_complete = True
         self._settle(None)
 
     def lost(self, connection: Connection) -> None:
@@ -202,7 +203,7 @@ class Exchange(Incoming):
 
     def _drop(self) -> None:
         """Let go of the connection, or of its coming about."""
-        self._sweep.discard(self)
+        self._timed.discard(self)
         if self._dialing is not None:
             self._dialing.cancel()
             self._dialing = None

@@ -21,36 +21,43 @@ class Incoming(ABC):
     """The half of an exchange that looks at the answer; ``Exchange`` knows the connection.
 
     Whole events go out as they come. A plain answer is held back until it is whole and found to be JSON, up to a size.
+
+    Attributes:
+        is_complete: Whether all of it has come and is right.
+        problem: Why it is of no use.
     """
 
     __slots__ = (
-        "_content_length", "_encoding", "_has_length", "_held", "_is_complete", "_is_event_stream", "_is_passed_on", "_is_stream",
-        "_limits", "_loop", "_outlet", "_partial", "_parts", "_problem", "_retry_after", "_saw_last_word", "_tail", "committed",
-        "content_type", "overdue_at", "status", "usage",
+        "_content_length", "_encoding", "_has_length", "_held", "_is_event_stream", "_is_passed_on", "_is_stream", "_limits",
+        "_loop", "_outlet", "_partial", "_retry_after", "_saw_last_word", "_tail", "committed", "content_type", "is_complete",
+        "overdue_at", "problem", "status", "usage",
     )  # fmt: skip
 
-    def __init__(self, limits: Limits, *, is_stream: bool) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits, *, is_stream: bool) -> None:
         """Expect a stream or a plain answer."""
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._limits, self._is_stream = limits, is_stream
         self._outlet: Outlet | None = None
-        self._parts: list[bytes] = []
         self._partial: PartialEvent | None = None
         self._held: bytes | bytearray = b""
         self._tail = b""
-        self._is_complete = self._is_event_stream = self._is_passed_on = self._saw_last_word = False
+        self.is_complete = self._is_event_stream = self._is_passed_on = self._saw_last_word = False
         self._has_length = True
-        self._problem: str | None = None
-        self.committed: asyncio.Future[None] = self._loop.create_future()
+        self.problem: str | None = None
+        self.committed: asyncio.Future[None] = loop.create_future()
         self.usage: Usage | None = None
         self.overdue_at = math.inf
-        self.forget_head()
+        self.status = 0
+        self.content_type = _JSON
+        self._content_length: int | None = None
+        self._retry_after: str | None = None
+        self._encoding = ""
 
     @property
-    def content_length(self) -> str | None:
+    def content_length(self) -> int | None:
         """The length of the body that will flow, where it is known. A stream has none: an error event may end it early."""
-        if self._is_complete:
-            return str(len(self._held))
+        if self.is_complete:
+            return len(self._held)
         return None if self._is_event_stream else self._content_length
 
     @property
@@ -65,24 +72,21 @@ class Incoming(ABC):
         """Forget the headers of a 1xx: the answer's own follow."""
         self.status = 0
         self.content_type = _JSON
-        self._content_length: str | None = None
-        self._retry_after: str | None = None
+        self._content_length = self._retry_after = None
         self._encoding = ""
 
     def header(self, name: bytes, value: bytes) -> None:
-        """Keep the few headers of the answer that matter; *name* is in lower case."""
-        if name == b"content-type":
-            self.content_type = value.decode("latin-1")
-        elif name == b"content-length":
-            self._content_length = value.decode("latin-1")
+        """Keep a header of the answer but its type; *name* is in lower case."""
+        if name == b"content-length":
+            self._content_length = int(value)  # the parser has seen that it is a number
         elif name == b"retry-after":
             self._retry_after = value.decode("latin-1")
         elif name == b"content-encoding":
             self._encoding = value.decode("latin-1").lower()
 
     def refuse(self, problem: str) -> None:
-        """The head says something that makes the answer useless; ``flush`` ends the call."""
-        self._problem = self._problem or problem
+        """The head says something that makes the answer useless; what comes next ends the call."""
+        self.problem = self.problem or problem
 
     def head(self, status: int, *, has_length: bool) -> None:
         """The answer's head is complete."""
@@ -104,23 +108,15 @@ class Incoming(ABC):
             elif self._is_stream:
                 self.overdue_at = self._loop.time() + self._limits.first_token_s
 
-    def body_piece(self, piece: bytes) -> None:
-        """Take a piece of the body; ``flush`` follows when the parser has seen all that came."""
-        self._parts.append(piece)
-
-    def flush(self) -> bool:
-        """Pass on what came: whole events of a stream; of a plain answer nothing until it commits. False where nothing came."""
-        if self._problem is not None:
-            self.fail(self._problem)
-            return True
-        parts = self._parts
-        if not parts:
-            return False
+    def arrived(self, parts: list[bytes]) -> None:
+        """Take what came of the body; pass on whole events of a stream, and of a plain answer nothing until it commits."""
+        if self.problem is not None:
+            parts.clear()
+            self.fail(self.problem)
+            return
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
         if self._is_event_stream:
-            if self.committed.done():
-                self.overdue_at = self._loop.time() + self._limits.idle_s
             if self._partial or not data.endswith((b"\n\n", b"\r\n\r\n")):
                 data = self._whole_events(data)
             if data:
@@ -131,7 +127,6 @@ class Incoming(ABC):
             self._tail += data  # of a refusal nothing is passed on; it is read so that the connection can be kept
             if len(self._tail) > REFUSAL_BYTES:
                 self.overdue()
-        return True
 
     # --- what an exchange does
 
@@ -174,6 +169,8 @@ class Incoming(ABC):
 
     def _whole_events(self, data: bytes) -> bytes:
         """Return the events that are whole with *data*; keep the rest."""
+        if self._outlet is not None:
+            self.overdue_at = self._loop.time() + self._limits.idle_s  # a piece of an event is life, too
         if self._partial is None:
             self._partial = PartialEvent()
         try:
@@ -190,6 +187,7 @@ class Incoming(ABC):
             self._saw_last_word = True
         outlet = self._outlet
         if outlet is not None:
+            self.overdue_at = self._loop.time() + self._limits.idle_s
             outlet.write(data)
             if outlet.is_paused:
                 self.pause()

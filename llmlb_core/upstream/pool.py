@@ -20,6 +20,7 @@ class Pool:
     """Last in, first out: few connections stay warm, the others grow old and are closed.
 
     Attributes:
+        loop: The one that everything here runs on.
         overdue_at: When the oldest idle connection is to be closed; see ``Sweep``.
     """
 
@@ -28,7 +29,7 @@ class Pool:
         self.address = address
         self.overdue_at = math.inf
         self._sweep = sweep
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._idle: deque[Connection] = deque()
         self._all: set[Connection] = set()
 
@@ -61,10 +62,11 @@ class Pool:
             TimeoutError: Nobody answered.
         """
         address = self.address
+        self._sweep.start()
         connection = Connection(self)
         try:
             async with asyncio.timeout(timeout_s):
-                await self._loop.create_connection(
+                await self.loop.create_connection(
                     lambda: connection,
                     address.host,
                     address.port,
@@ -83,7 +85,7 @@ class Pool:
     def put(self, connection: Connection) -> None:
         """Take *connection* back after a whole answer."""
         idle = self._idle
-        now = connection.idle_since = self._loop.time()
+        now = connection.idle_since = self.loop.time()
         if not idle:
             self.overdue_at = now + IDLE_TIMEOUT_S
             self._sweep.add(self)
@@ -93,7 +95,7 @@ class Pool:
 
     def overdue(self) -> None:
         """Close what was idle for too long; look again when the next one will have been."""
-        idle, now = self._idle, self._loop.time()
+        idle, now = self._idle, self.loop.time()
         while idle and idle[0].idle_since + IDLE_TIMEOUT_S <= now:
             idle.popleft().transport.close()
         if idle:

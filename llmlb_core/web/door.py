@@ -53,7 +53,7 @@ class Door:
         await self._serve(head_of(scope), entry, AsgiOutlet(receive, send))
 
     async def _serve(self, head: Head, entry: Entry, outlet: AsgiOutlet) -> None:
-        call = asyncio.create_task(self._pipeline().serve(head, entry, outlet), name="call")
+        call = outlet.task = asyncio.create_task(self._pipeline().serve(head, entry, outlet), name="call")
         pump = asyncio.create_task(outlet.pump(), name="pump")
         leaving = asyncio.create_task(outlet.left(), name="client-left")
         try:

@@ -61,10 +61,12 @@ class AsgiOutlet(Outlet):
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def open(self, status: int, headers: Headers) -> None:
+    def open(self, status: int, headers: Headers, length: int | None = None) -> None:
         """Send the head."""
         self.opened, self.status = True, status
         encoded = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+        if length is not None:
+            encoded.append((b"content-length", b"%d" % length))
         self._put({"type": "http.response.start", "status": status, "headers": encoded})
 
     def write(self, data: bytes) -> None:
@@ -72,13 +74,9 @@ class AsgiOutlet(Outlet):
         self.bytes_out += len(data)
         self._buffered_bytes += len(data)
         if self._buffered_bytes > HIGH_WATER_BYTES:
+            self.is_paused = True
             self._below_mark.clear()
         self._put({"type": "http.response.body", "body": data, "more_body": True})
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether more is buffered than should be."""
-        return not self._below_mark.is_set()
 
     async def drained(self) -> None:
         """Wait until the client has read enough."""
@@ -88,7 +86,7 @@ class AsgiOutlet(Outlet):
             self.fail()
             raise asyncio.CancelledError from None
 
-    async def end(self) -> None:
+    def end(self) -> None:
         """Finish the answer."""
         self._put({"type": "http.response.body", "body": b"", "more_body": False})
         self._is_closed = True
@@ -117,6 +115,7 @@ class AsgiOutlet(Outlet):
                 await self._send(message)
                 self._buffered_bytes -= len(message.get("body", b""))
                 if self._buffered_bytes <= HIGH_WATER_BYTES // 2 and self.is_paused:
+                    self.is_paused = False
                     self._below_mark.set()
                     if self.source is not None:
                         self.source.resume()

@@ -6,14 +6,20 @@ import asyncio
 import math
 import time
 
+from llmlb_core.contracts.dialect import Entry
 from llmlb_core.domain.calls import Head
 from llmlb_core.telemetry.log import get_logger
+from llmlb_core.wire.clock import Clock
+from llmlb_core.wire.flaws import BadMessage, flaw_of_beginning, origin_form
 from llmlb_core.wire.limits import ClientLimits
 from llmlb_core.wire.linger import Linger
-from llmlb_core.wire.message import HEAD_END, PREFACE, BadMessage, Message, flaw_of_beginning, origin_form
+from llmlb_core.wire.message import Message
 from llmlb_core.wire.outlet import SocketOutlet
 from llmlb_core.wire.refusal import refusal
 from llmlb_core.wire.surroundings import Surroundings
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
+HEAD_END = b"\r\n\r\n"
 
 _log = get_logger("wire")
 
@@ -98,6 +104,8 @@ class ClientConnection(asyncio.Protocol):
         if outlet is not None and outlet.source is not None:
             outlet.source.abort()  # now, not when the task is told: uvloop's transports raise when they are written to after this
         self.is_write_paused = True
+        if outlet is not None:
+            outlet.is_paused = True
         if self.call is not None:
             self.call.cancel()
         if self._writable is not None:
@@ -106,6 +114,8 @@ class ClientConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client reads slowly."""
         self.is_write_paused = True
+        if self._outlet is not None:
+            self._outlet.is_paused = True
         self._unread_bytes = self.transport.get_write_buffer_size()
         self.overdue_at = self.loop.time() + self._around.limits.read_s
 
@@ -118,6 +128,7 @@ class ClientConnection(asyncio.Protocol):
             self.overdue_at = math.inf
             if self._writable is not None and not self._writable.done():
                 self._writable.set_result(None)
+            self._outlet.is_paused = False
             self._outlet.resumed()
         elif self._message is None:
             self._next()
@@ -153,9 +164,10 @@ class ClientConnection(asyncio.Protocol):
             self._writable = self.loop.create_future()
             await self._writable
 
-    def date_line(self) -> str:
-        """The ``Date`` header and the end of a head."""
-        return self._around.clock.date_line
+    @property
+    def clock(self) -> Clock:
+        """What knows the ``Date`` header."""
+        return self._around.clock
 
     def pause_reading(self) -> None:
         """Let what the client sends wait with the client."""
@@ -192,31 +204,40 @@ class ClientConnection(asyncio.Protocol):
             self._lend(data, http2=True)
             return
         self._is_used = True
-        message = Message()
         try:
-            message.read_head(data[:end])
-            url = message.url
-            if not url.startswith(b"/") and b"://" in url:
-                self._begin(data.replace(url, origin_form(url, message.headers.get("host", "")), 1))
+            head, length = around.heads.read(data[:end])
+            entry = head.entry
+            if entry is None:
+                url = head.url
+                if not url.startswith(b"/") and b"://" in url:
+                    self._begin(data.replace(url, origin_form(url, head.headers.get("host", "")), 1))
+                else:
+                    self._lend(data, http2=False)
                 return
         except BadMessage as problem:
             self._refuse(problem)
             return
-        entry = around.entries.get(url.partition(b"?")[0])
-        if entry is None or message.method != "POST" or "upgrade" in message.headers:
-            self._lend(data, http2=False)
-            return
+        message = self._message = Message(head, length)
         rest = data[end:]
         if rest and not message.is_complete:
             rest = message.read_body(rest)
         self._held = rest
-        self._message = message
         self.overdue_at = math.inf
-        path, _, query = url.decode("latin-1").partition("?")
-        head = Head(message.method, path, query, message.headers, self._peer, time.monotonic())
         outlet = self._outlet = SocketOutlet(self, message)
-        call = self.call = self.loop.create_task(around.pipeline.serve(head, entry, outlet))
-        call.add_done_callback(self._served)
+        asked = Head(head.method, head.path, head.query, head.headers, self._peer, time.monotonic())
+        self.call = outlet.task = self.loop.create_task(self._serve(asked, entry, outlet))
+
+    async def _serve(self, head: Head, entry: Entry, outlet: SocketOutlet) -> None:
+        """Serve one call, then go on: a callback for when the task is done would cost a turn of the loop."""
+        is_whole = False
+        try:
+            await self._around.pipeline.serve(head, entry, outlet)
+            is_whole = outlet.is_ended
+        except asyncio.CancelledError:
+            pass  # the client left, or the server stops: nobody waits for this task to say so
+        except Exception:  # noqa: BLE001  # a defect of ours; it ends this connection and no other
+            _log.exception("call_raised", call=head.id)
+        self._served(is_whole=is_whole)
 
     def _wait_for_head(self, data: bytes) -> None:
         """Keep the beginning of a head until the rest comes, unless it can be none."""
@@ -241,17 +262,14 @@ class ClientConnection(asyncio.Protocol):
         if len(self._held) > self._around.limits.pipelined_bytes:
             self.pause_reading()
 
-    def _served(self, call: asyncio.Task[None]) -> None:
+    def _served(self, *, is_whole: bool) -> None:
         """The call is over: on to the next, unless the connection is of no more use."""
-        outlet, message = self._outlet, self._message
+        message = self._message
         self.call = self._outlet = None
         transport = self.transport
-        error = None if call.cancelled() else call.exception()
-        if error is not None:
-            _log.error("call_raised", error=repr(error))
         if transport.is_closing():
             self._message = None
-        elif error is not None or call.cancelled() or outlet is None or message is None or not outlet.is_ended:
+        elif not is_whole or message is None:
             transport.abort()
         elif not message.keeps_alive:
             self._close()
@@ -283,7 +301,7 @@ class ClientConnection(asyncio.Protocol):
     def _refuse(self, problem: BadMessage) -> None:
         """Answer what is not a request, and close."""
         self._held = b" "  # there may be more of it
-        self.transport.write(refusal(problem.status, problem.reason, self.date_line()))
+        self.transport.write(refusal(problem.status, problem.reason, self._around.clock.date_line()))
         self._close()
 
     def _close(self) -> None:

@@ -14,9 +14,8 @@ class Clock:
         self._second = -1
         self._line = ""
 
-    @property
     def date_line(self) -> str:
-        """``date: …``, an empty line, and nothing after it."""
+        """Return ``date: …``, an empty line, and nothing after it."""
         second = int(time.time())
         if second != self._second:
             self._second = second

@@ -24,19 +24,27 @@ _log = get_logger("wire")
 class SocketOutlet(Outlet):
     """Writes HTTP/1.1 straight into the client's transport: a known length as it is, anything else in chunks."""
 
+    # Defaults of the class: what most calls never change costs none of them anything.
+    _arrived: asyncio.Future[None] | None = None
+    _head = b""
+    _is_chunked = False
+    _announced: float = math.inf
+    _limit = 0
+    _timeout_s = 0.0
+    is_ended = False
+
     def __init__(self, connection: ClientConnection, message: Message) -> None:
         """Answer *message* on *connection*."""
         self._connection = connection
         self._message = message
-        self._arrived: asyncio.Future[None] | None = None
-        self._head = b""
-        self._is_chunked = False
-        self._announced: float = math.inf
-        self._limit = 0
-        self._timeout_s = 0.0
-        self.is_ended = False
+        self._transport = connection.transport
 
     # --- in
+
+    def body_at_once(self, max_bytes: int) -> bytes | None:
+        """Return the whole request body where it came with the head."""
+        message = self._message
+        return message.body() if message.is_complete and message.body_bytes <= max_bytes and message.problem is None else None
 
     async def body(self, max_bytes: int, timeout_s: float) -> bytes:
         """Return the whole request body."""
@@ -93,29 +101,30 @@ class SocketOutlet(Outlet):
 
     # --- out
 
-    def open(self, status: int, headers: Headers) -> None:
+    def open(self, status: int, headers: Headers, length: int | None = None) -> None:
         """Keep the head for the first piece of the body, so that both leave in one packet."""
         self.opened, self.status = True, status
         message = self._message
-        lines = [STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"]
-        self._is_chunked = True
-        for name, value in headers:
-            if name == "content-length":
-                self._is_chunked = False
-                self._announced = int(value)
-            lines.append(f"{name}: {value}\r\n" if value.isprintable() else f"{name}: {_printable(value)}\r\n")
+        told = "".join([f"{name}: {value}\r\n" for name, value in headers])
+        if "\0" in told or not (told.count("\n") == told.count("\r") == len(headers)):
+            told = "".join([f"{name}: {_printable(value)}\r\n" for name, value in headers])
+        if length is not None:
+            self._announced = length
+            framing = f"content-length: {length}\r\n"
+        elif message.head.version == "1.0":
+            message.keeps_alive = False
+            framing = ""
+        else:
+            self._is_chunked = True
+            framing = "transfer-encoding: chunked\r\n"
         if not message.is_complete and not self._can_go_on(message):
             message.keeps_alive = False
-        if self._is_chunked and message.version == "1.0":
-            message.keeps_alive = self._is_chunked = False
-        elif self._is_chunked:
-            lines.append("transfer-encoding: chunked\r\n")
         if not message.keeps_alive:
-            lines.append("connection: close\r\n")
-        elif message.version == "1.0":
-            lines.append("connection: keep-alive\r\n")
-        lines.append(self._connection.date_line())
-        self._head = "".join(lines).encode("latin-1", "replace")
+            framing += "connection: close\r\n"
+        elif message.head.version == "1.0":
+            framing += "connection: keep-alive\r\n"
+        status_line = STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
+        self._head = f"{status_line}{told}{framing}{self._connection.clock.date_line()}".encode("latin-1", "replace")
 
     def _can_go_on(self, message: Message) -> bool:
         """Whether the rest of a body that nobody wants can be read, for the sake of the connection.
@@ -134,7 +143,7 @@ class SocketOutlet(Outlet):
         if self.bytes_out > self._announced:
             self._mismatch()
             return
-        transport = self._connection.transport
+        transport = self._transport
         head = self._head
         try:
             if head:
@@ -147,11 +156,6 @@ class SocketOutlet(Outlet):
         except RuntimeError:  # uvloop's transports raise after the connection is lost, and the call is told a moment later
             return
 
-    @property
-    def is_paused(self) -> bool:
-        """Whether the transport's buffer is above its mark."""
-        return self._connection.is_write_paused
-
     async def drained(self) -> None:
         """Wait until the client has read enough."""
         await self._connection.writable()
@@ -161,7 +165,7 @@ class SocketOutlet(Outlet):
         if self.source is not None:
             self.source.resume()
 
-    async def end(self) -> None:
+    def end(self) -> None:
         """Finish the answer."""
         self.is_ended = True
         if self.bytes_out < self._announced < math.inf:
@@ -171,7 +175,7 @@ class SocketOutlet(Outlet):
         self._head = b""
         if last:
             try:
-                self._connection.transport.write(last)
+                self._transport.write(last)
             except RuntimeError:  # as in ``write``
                 return
 

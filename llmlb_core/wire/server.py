@@ -13,6 +13,7 @@ from llmlb_core.upstream.sweep import Sweep
 from llmlb_core.wire.client import ClientConnection
 from llmlb_core.wire.clock import Clock
 from llmlb_core.wire.handover import Handover
+from llmlb_core.wire.heads import Heads
 from llmlb_core.wire.limits import ClientLimits
 from llmlb_core.wire.linger import Linger
 
@@ -43,9 +44,9 @@ class WireServer:
         """Serve the routes of *dialects* with *pipeline*, everything else with *handover*."""
         self._loop = asyncio.get_running_loop()
         self.pipeline = pipeline
-        self.entries: Mapping[bytes, Entry] = {
-            route.path.encode(): Entry(dialect, route) for dialect in dialects.values() for route in dialect.routes
-        }
+        self.heads = Heads(
+            {route.path.encode(): Entry(dialect, route) for dialect in dialects.values() for route in dialect.routes}
+        )
         self.limits = limits or ClientLimits()
         self.sweep = Sweep(self._loop)
         self.clock = Clock()

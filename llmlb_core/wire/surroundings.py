@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from llmlb_core.contracts.dialect import Entry
 from llmlb_core.pipeline import Pipeline
 from llmlb_core.upstream.sweep import Sweep
 from llmlb_core.wire.clock import Clock
+from llmlb_core.wire.heads import Heads
 from llmlb_core.wire.limits import ClientLimits
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ class Surroundings(Protocol):
     """What all connections of a server share; ``WireServer`` is one."""
 
     pipeline: Pipeline
-    entries: Mapping[bytes, Entry]
+    heads: Heads
     limits: ClientLimits
     sweep: Sweep
     clock: Clock

@@ -22,6 +22,7 @@ from llmlb_core.errors import CallError
 from llmlb_core.upstream.sweep import Sweep
 from llmlb_core.wire.client import ClientConnection
 from llmlb_core.wire.clock import Clock
+from llmlb_core.wire.heads import Heads
 from llmlb_core.wire.limits import ClientLimits
 from llmlb_core.wire.linger import Linger
 
@@ -90,13 +91,17 @@ class Transport:
         return 0
 
 
+HEADS = Heads({HOT.encode(): SimpleNamespace()})
+"""One for all examples: what was remembered of one must not change how another is read."""
+
+
 @define(eq=False)
 class World:
     """The surroundings of one connection, the pipeline and the lender."""
 
     loop: asyncio.AbstractEventLoop
     limits: ClientLimits = ClientLimits(head_bytes=2000, pipelined_bytes=3000)
-    entries: dict = field(factory=lambda: {HOT.encode(): SimpleNamespace()})
+    heads: Heads = HEADS
     clock: Clock = field(factory=Clock)
     connections: set = field(factory=set)
     is_stopping: bool = False
@@ -127,7 +132,7 @@ class World:
         await asyncio.sleep(0)
         outlet.open(status, [("content-length", "2")])
         outlet.write(b"ok")
-        await outlet.end()
+        outlet.end()
 
 
 async def feed(data: bytes, cuts: list[int], **facts) -> tuple[World, Transport]:

@@ -8,7 +8,7 @@ from typing import Protocol
 from attrs import frozen
 
 from llmlb_core.contracts.endpoint import Endpoint
-from llmlb_core.domain.endpoints import Choice, Outcome, Target
+from llmlb_core.domain.endpoints import Choice, Outcome
 
 
 @frozen
@@ -35,11 +35,13 @@ class Lease:
 
     Attributes:
         choice: The router's choice, with its reason.
+        endpoint: Where the call goes.
+        target: The model, under the name that the endpoint knows.
         waited_s: Time between asking and having; exactly 0 where nothing was waited for.
         position: Place in the queue when the wait began; 0 where nothing was waited for.
     """
 
-    __slots__ = ("_granted_at", "_is_released", "_keeper", "choice", "position", "waited_s")
+    __slots__ = ("_granted_at", "_is_released", "_keeper", "choice", "endpoint", "position", "target", "waited_s")
 
     def __init__(self, keeper: _Keeper, choice: Choice, granted_at: float, waited_s: float, position: int) -> None:
         """Made by the stage, which has counted it already."""
@@ -47,18 +49,10 @@ class Lease:
         self._granted_at = granted_at
         self._is_released = False
         self.choice = choice
+        self.endpoint = choice.candidate.endpoint
+        self.target = choice.candidate.target
         self.waited_s = waited_s
         self.position = position
-
-    @property
-    def endpoint(self) -> Endpoint:
-        """Where the call goes."""
-        return self.choice.candidate.endpoint
-
-    @property
-    def target(self) -> Target:
-        """The model, under the name that the endpoint knows."""
-        return self.choice.candidate.target
 
     @property
     def is_released(self) -> bool:
@@ -69,11 +63,11 @@ class Lease:
         """Give the slot back and hand it to the next waiter, in this very step. Further calls do nothing."""
         if not self._is_released:
             self._is_released = True
-            self._keeper.give_back(self.choice.candidate.endpoint, self._granted_at, outcome)
+            self._keeper.give_back(self.endpoint, self._granted_at, outcome)
 
     def __del__(self) -> None:
         """Give back what somebody forgot, and say so: a leaked slot would be missing until the next start."""
         if not getattr(self, "_is_released", True):
             self._is_released = True
-            self._keeper.reclaim(self.choice.candidate.endpoint, self._granted_at)
+            self._keeper.reclaim(self.endpoint, self._granted_at)
             warnings.warn(f"a lease of endpoint {self.endpoint.name!r} was dropped unreleased", ResourceWarning, stacklevel=2)

@@ -34,11 +34,6 @@ class Door:
     mean_service_s: float | None = None
     passed_key: float = 0.0
 
-    def served(self, seconds: float) -> None:
-        """A lease of *seconds* ended here."""
-        mean = self.mean_service_s
-        self.mean_service_s = seconds if mean is None else mean + EWMA_SHARE * (seconds - mean)
-
     def passed(self, sort_key: float) -> None:
         """A waiter with *sort_key* went through."""
         if isfinite(sort_key) and sort_key > self.passed_key:
@@ -109,7 +104,11 @@ class Lines:
         """A lease of *seconds* ended at an endpoint. Doors of endpoints long gone are forgotten when there are very many."""
         if len(self._door_by_id) > MAX_DOORS:
             self._door_by_id = {key: door for key, door in self._door_by_id.items() if door.lines}
-        self.door(endpoint_id).served(seconds)
+        door = self._door_by_id.get(endpoint_id)
+        if door is None:
+            door = self.door(endpoint_id)
+        mean = door.mean_service_s
+        door.mean_service_s = seconds if mean is None else mean + EWMA_SHARE * (seconds - mean)
 
     def has_waiters(self, endpoint_id: str) -> bool:
         """Whether somebody waits for this endpoint."""

@@ -161,8 +161,9 @@ class Acquire:
         endpoint.in_flight -= 1
         self._lease_count -= 1
         now = self._clock()
-        self._lines.served(endpoint.id, now - granted_at)
-        self._stats.processed(now - granted_at, now)
+        seconds = now - granted_at
+        self._lines.served(endpoint.id, seconds)
+        self._stats.processed(seconds, now)
         if self._lines.waiting_count and self._lines.has_waiters(endpoint.id):
             self._serve(endpoint)
 

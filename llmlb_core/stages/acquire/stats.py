@@ -51,7 +51,8 @@ class AcquireStats:
     def __init__(self, clock: Callable[[], float]) -> None:
         """Begin empty."""
         self._clock = clock
-        self._buckets: deque[_Bucket] = deque(maxlen=int(WINDOW_S / BUCKET_S))
+        self._latest = _Bucket(clock())
+        self._buckets: deque[_Bucket] = deque([self._latest], maxlen=int(WINDOW_S / BUCKET_S))
 
     def waited(self, seconds: float) -> None:
         """A call got its lease after a wait."""
@@ -61,7 +62,9 @@ class AcquireStats:
 
     def processed(self, seconds: float, now: float) -> None:
         """A lease was given back."""
-        bucket = self._current(now)
+        bucket = self._latest
+        if now >= bucket.began_at + BUCKET_S:
+            bucket = self._current(now)
         bucket.process_s += seconds
         bucket.process_count += 1
 
@@ -89,6 +92,7 @@ class AcquireStats:
         )
 
     def _current(self, now: float) -> _Bucket:
-        if not self._buckets or now - self._buckets[-1].began_at >= BUCKET_S:
-            self._buckets.append(_Bucket(now))
-        return self._buckets[-1]
+        if now >= self._latest.began_at + BUCKET_S:
+            self._latest = _Bucket(now)
+            self._buckets.append(self._latest)
+        return self._latest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 
 from llmlb_core.contracts.endpoint import Exchange, Result
 from llmlb_core.domain.endpoints import Outcome
@@ -26,8 +26,8 @@ class Answer(ABC):
         self.outcome = Outcome.CANCELLED
 
     @abstractmethod
-    async def close(self) -> None:
-        """Stop the work if it still runs, then give the lease back."""
+    def close(self) -> Awaitable[None] | None:
+        """Stop the work if it still runs, then give the lease back; what is returned is to be awaited for that."""
 
 
 class ResultsAnswer(Answer):
@@ -76,7 +76,8 @@ class RelayedAnswer(Answer):
             raise
         self.outcome = Outcome.COMPLETED
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close the connection unless the answer is whole, then give the lease back."""
-        self.exchange.abort()
+        if not self.exchange.is_complete:
+            self.exchange.abort()
         self.lease.release(self.outcome)

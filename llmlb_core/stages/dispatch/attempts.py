@@ -39,7 +39,7 @@ class Dispatch:
         while True:
             started_at = time.monotonic()
             try:
-                return await _begin(call, lease)
+                return await (_relay(call, lease) if lease.endpoint.speaks(call.dialect.name) else _open(call, lease))
             except CallError as error:
                 tried |= {lease.endpoint.id}
                 record.attempts.append(Attempt(lease.endpoint.name, "failed", error.code, time.monotonic() - started_at))
@@ -51,10 +51,8 @@ class Dispatch:
                     raise error from None
 
 
-async def _begin(call: Call, lease: Lease) -> Answer:
+async def _open(call: Call, lease: Lease) -> Answer:
     """Open *call* at the lease's endpoint and wait for its first content; gives the lease back if there is none."""
-    if lease.endpoint.speaks(call.dialect.name):
-        return await _begin_relay(call, lease)
     results = lease.endpoint.open(call, lease.target.model)
     assert isinstance(results, AsyncGenerator)
     outcome: Outcome | None = Outcome.CANCELLED
@@ -82,7 +80,7 @@ async def _begin(call: Call, lease: Lease) -> Answer:
                 lease.release(outcome)
 
 
-async def _begin_relay(call: Call, lease: Lease) -> Answer:
+async def _relay(call: Call, lease: Lease) -> Answer:
     """Send *call* as it is and wait until its answer commits."""
     outcome: Outcome | None = Outcome.CANCELLED
     exchange: Exchange | None = None

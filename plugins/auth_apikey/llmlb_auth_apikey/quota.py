@@ -9,7 +9,7 @@ from typing import ClassVar
 from attrs import define, field, frozen
 
 from llmlb_auth_apikey.ring import KeyRing
-from llmlb_core import Authorizer, Call, Feedback, Principal, Record, Target
+from llmlb_core import Authorizer, Call, Feedback, Principal, Record
 from llmlb_core.errors import RateLimited
 
 _MINUTE_S = 60.0
@@ -70,10 +70,10 @@ class KeyQuota(Authorizer):
         self._clock = clock
         self._buckets: dict[str, Buckets] = {}
 
-    def veto(self, principal: Principal, call: Call, target: Target) -> str | None:
-        """Have nothing against any model."""
-        del principal, call, target
-        return None
+    @property
+    def has_limits(self) -> bool:
+        """Whether any key that was used has one."""
+        return bool(self._buckets)
 
     def admit(self, principal: Principal, call: Call) -> None:
         """Take one request of the key."""
@@ -120,7 +120,7 @@ class TokenCount(Feedback):
     def on_end(self, record: Record) -> None:
         """Count the tokens that whoever answered has reported."""
         usage = record.usage
-        if usage is not None:
+        if usage is not None and self._quota.has_limits:
             self._quota.spend(record.principal, usage.total_tokens)
 
 

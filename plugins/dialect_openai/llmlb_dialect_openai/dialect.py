@@ -68,7 +68,7 @@ class OpenAIDialect(Dialect):
     def parse(self, route: Route, body: bytes) -> RoutingFields:
         """Decode the routing fields. A missing model is an error, but for embeddings, which may have a default one."""
         fields = routing_fields(body)
-        if fields.model is None and route.operation is not Operation.EMBEDDING:
+        if not fields.model and route.operation is not Operation.EMBEDDING:
             raise InvalidRequest("you must provide a model parameter", param="model", code="missing_required_parameter")
         return fields
 

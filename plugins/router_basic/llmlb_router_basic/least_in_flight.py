@@ -20,6 +20,18 @@ class LeastInFlight(Router):
     def choose(self, call: Call, candidates: Sequence[Candidate]) -> Choice | None:
         """Return one of those with the fewest calls in flight."""
         del call
-        least = min([candidate.in_flight for candidate in candidates])
-        equals = [candidate for candidate in candidates if candidate.in_flight == least]
-        return Choice(self._rotation.turn(equals), f"fewest in flight: {least}")
+        model = candidates[0].target.model
+        turn = self._rotation.position(model)
+        first = candidates[0]
+        least = first.in_flight
+        next_one = first if first.position >= turn else None  # the first of the equals whose turn it still is in this round
+        for candidate in candidates:
+            in_flight = candidate.in_flight
+            if in_flight < least:
+                first, least = candidate, in_flight
+                next_one = candidate if candidate.position >= turn else None
+            elif next_one is None and in_flight == least and candidate.position >= turn:
+                next_one = candidate
+        chosen = next_one or first
+        self._rotation.served(model, chosen)
+        return Choice(chosen, "fewest in flight")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Sequence
-
 from llmlb_core import Candidate
 
 MAX_TARGETS = 1024
-"""Rotations that are remembered; the longest unused is forgotten first, and begins anew."""
+"""Rotations that are remembered; the one that began first is forgotten first, and begins anew."""
 
 
 class Rotation:
@@ -16,23 +13,15 @@ class Rotation:
 
     def __init__(self) -> None:
         """Begin with the first candidate everywhere."""
-        self._next: OrderedDict[str, int] = OrderedDict()
+        self._next: dict[str, int] = {}
 
-    def turn(self, candidates: Sequence[Candidate]) -> Candidate:
-        """Return the first candidate whose position has not had its turn in this round, and give it its turn.
+    def position(self, model: str) -> int:
+        """Return the first position that has not had its turn in this round."""
+        return self._next.get(model, 0)
 
-        Args:
-            candidates: At least one, of one target, in order of position.
-        """
-        model = candidates[0].target.model
-        start = self._next.get(model, 0)
-        for candidate in candidates:
-            if candidate.position >= start:
-                break
-        else:
-            candidate = candidates[0]
-        self._next[model] = candidate.position + 1
-        self._next.move_to_end(model)
-        if len(self._next) > MAX_TARGETS:
-            self._next.popitem(last=False)
-        return candidate
+    def served(self, model: str, candidate: Candidate) -> None:
+        """*candidate* has had its turn."""
+        turns = self._next
+        turns[model] = candidate.position + 1
+        if len(turns) > MAX_TARGETS:
+            del turns[next(iter(turns))]

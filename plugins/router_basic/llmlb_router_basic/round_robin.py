@@ -20,4 +20,8 @@ class RoundRobin(Router):
     def choose(self, call: Call, candidates: Sequence[Candidate]) -> Choice | None:
         """Return the next in turn."""
         del call
-        return Choice(self._rotation.turn(candidates), "next in turn")
+        model = candidates[0].target.model
+        turn = self._rotation.position(model)
+        chosen = next((candidate for candidate in candidates if candidate.position >= turn), candidates[0])
+        self._rotation.served(model, chosen)
+        return Choice(chosen, "next in turn")

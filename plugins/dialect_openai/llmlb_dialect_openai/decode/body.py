@@ -14,14 +14,7 @@ from llmlb_dialect_openai.fields import Fields
 _MAX_MODEL_LENGTH = 512
 
 
-class _Routing(msgspec.Struct):
-    """What routing reads; everything else is skipped without being built."""
-
-    model: str | None = None
-    stream: bool | None = None
-
-
-_ROUTING = msgspec.json.Decoder(_Routing)
+_ROUTING = msgspec.json.Decoder(RoutingFields)
 
 
 def routing_fields(body: bytes) -> RoutingFields:
@@ -46,7 +39,7 @@ def routing_fields(body: bytes) -> RoutingFields:
             param="model",
             code="string_above_max_length",
         )
-    return RoutingFields(model=model or None, stream=bool(routing.stream))
+    return routing
 
 
 def load(body: bytes) -> Fields:
