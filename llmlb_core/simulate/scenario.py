@@ -155,7 +155,7 @@ def _check(scenario: Scenario, problems: Problems, *, needs_traffic: bool) -> No
             if not 0 <= begin < end:
                 problems.add(("endpoints", index, "down", number), f"expected [from_s, until_s] in order, got [{begin:g}, {end:g}]")
     served = {model for group in scenario.endpoints for model in group.models}
-    for index, stream in enumerate(scenario.traffic):
+    for index, stream in enumerate(scenario.traffic if served else ()):
         _check_stream(("traffic", index), stream, served, problems)
 
 
