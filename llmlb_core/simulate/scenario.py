@@ -86,11 +86,7 @@ class EndpointGroup:
 
 @frozen
 class Scenario:
-    """One trace.
-
-    Attributes:
-        name: What reports call it.
-    """
+    """A trace file: endpoints and traffic."""
 
     title: str = setting("", "One sentence.")
     name: str = setting("", "What reports call it; absent = the file's name.")
