@@ -28,10 +28,9 @@ class Incoming(ABC):
     """
 
     __slots__ = (
-        "_content_length", "_encoding", "_flows", "_has_length", "_held", "_idle_s", "_is_event_stream", "_is_passed_on", "_is_stream",
-        "_limits",
-        "_loop", "_outlet", "_partial", "_retry_after", "_saw_last_word", "_tail", "committed", "content_type", "is_complete",
-        "overdue_at", "problem", "status", "usage",
+        "_content_length", "_encoding", "_flows", "_has_length", "_held", "_idle_s", "_is_event_stream", "_is_passed_on",
+        "_is_stream", "_limits", "_loop", "_outlet", "_partial", "_retry_after", "_saw_last_word", "_tail", "committed",
+        "content_type", "is_complete", "overdue_at", "problem", "status", "usage",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits, *, is_stream: bool) -> None:

@@ -290,8 +290,8 @@ def check(data: bytes, cuts: list[int]) -> None:
         scheme, _, rest = other.target.partition("://")
         target = "/" + rest.partition("/")[2] if rest and scheme.lower() == "http" else other.target
         lists = {"transfer-encoding", "connection", "expect", "upgrade"}
-        mine = {name: value for name, value in call.headers.items() if name not in lists}
-        theirs = {name: value for name, value in other.headers.items() if name not in lists}
+        mine = {name: value for name, value in call.headers.items() if name not in framing}
+        theirs = {name: value for name, value in other.headers.items() if name not in framing}
         assert (other.method, target, theirs, other.body) == (call.method, call.target, mine, call.body)
     statuses = answers(transport.written)
     assert len(world.calls) == statuses.count(200)
