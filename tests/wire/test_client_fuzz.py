@@ -289,7 +289,7 @@ def check(data: bytes, cuts: list[int]) -> None:
         other = expected[at]
         scheme, _, rest = other.target.partition("://")
         target = "/" + rest.partition("/")[2] if rest and scheme.lower() == "http" else other.target
-        lists = {"transfer-encoding", "connection", "expect", "upgrade"}
+        framing = {"content-length", "transfer-encoding", "connection", "expect", "upgrade"}  # the bodies show how it was read
         mine = {name: value for name, value in call.headers.items() if name not in framing}
         theirs = {name: value for name, value in other.headers.items() if name not in framing}
         assert (other.method, target, theirs, other.body) == (call.method, call.target, mine, call.body)
