@@ -27,8 +27,15 @@ MAX_LOGGED = 3
 @click.command()
 @click.argument("traces", nargs=-1, metavar="[TRACE]...")
 @click.option("--router", "routers", metavar="NAME", multiple=True, help="Router to try; may be given more than once; absent: all.")
-@click.option("--calls", type=click.IntRange(1), metavar="N", help="Take so many calls; absent: as many as the trace says or has.")
-@click.option("--endpoints", type=click.IntRange(1), metavar="N", help="Have about so many endpoints, and as much more traffic.")
+@click.option(
+    "--calls",
+    type=click.IntRange(1, 100_000_000),
+    metavar="N",
+    help="Take so many calls; absent: as many as the trace says or has.",
+)
+@click.option(
+    "--endpoints", type=click.IntRange(1, 100_000), metavar="N", help="Have about so many endpoints, and as much more traffic."
+)
 @click.option("--fleet", type=click.Path(path_type=Path), metavar="FILE", help="TOML file with the [[endpoints]] of a history.")
 @click.option("--slo", "slo_s", type=click.FloatRange(0), metavar="SECONDS", help="A good call's first token comes within this.")
 @click.option("--seed", type=int, default=1, metavar="N", help="Of everything that is random.")

@@ -125,6 +125,12 @@ class Scorer(ABC):
         score = self.score
         return [score(call, candidate) for candidate in candidates]
 
+    def chosen(self, call: Call, candidate: Candidate) -> None:
+        """Note that *call* goes to *candidate*, for a scorer that counts what is under way; does nothing by default.
+
+        Told at once, before anybody else is placed. A call whose endpoint fails is placed again, and told again.
+        """
+
 
 class Picker(ABC):
     """Chooses one among candidates that are equally good: the end of a cascade.

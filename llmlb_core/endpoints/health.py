@@ -8,16 +8,19 @@ import logging
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Protocol
+
+import attrs
 
 from llmlb_core.contracts.endpoint_kind import Server
 from llmlb_core.domain.registration import EndpointStatus, HealthCheck
 from llmlb_core.endpoints.asking import Asker
-from llmlb_core.endpoints.probe import look, recognise
+from llmlb_core.endpoints.news import News
+from llmlb_core.endpoints.probe import UNKNOWN, look, recognise
 from llmlb_core.endpoints.registered import RegisteredEndpoint
 from llmlb_core.endpoints.registry import EndpointRegistry
 from llmlb_core.endpoints.states import after_failure, after_success, wait_s
 from llmlb_core.endpoints.sync import LISTED_EVERY_S, Synced, sync
+from llmlb_core.endpoints.traffic import TrafficHealth
 from llmlb_core.errors import ServerError
 from llmlb_core.settings.sections import HealthSettings
 
@@ -25,19 +28,6 @@ JITTER = 0.1
 """Of a wait, which is shortened by up to that: a hundred servers are not asked in one moment."""
 
 _log = logging.getLogger("llmlb.endpoints")
-
-
-class News(Protocol):
-    """Who is told what was seen. Sync, and quick: it may keep it for later."""
-
-    def checked(self, endpoint: RegisteredEndpoint, check: HealthCheck) -> None:
-        """A server was looked at."""
-
-    def recognised(self, endpoint: RegisteredEndpoint) -> None:
-        """It was found to be of a kind."""
-
-    def synced(self, endpoint: RegisteredEndpoint, synced: Synced) -> None:
-        """It listed its models."""
 
 
 class HealthWatch:
@@ -66,6 +56,7 @@ class HealthWatch:
         self._settings = settings
         self._news = news
         self._chance = chance
+        self._traffic = TrafficHealth(registry, news)
         self._slots = asyncio.Semaphore(settings.parallel_count)
         self._tasks: dict[RegisteredEndpoint, asyncio.Task[None]] = {}
         self._locks: dict[RegisteredEndpoint, asyncio.Lock] = {}
@@ -80,6 +71,7 @@ class HealthWatch:
         task = self._tasks.pop(endpoint, None)
         if task is not None:
             task.cancel()
+        self._traffic.forget(endpoint)
         lock = self._locks.get(endpoint)
         if lock is not None and not lock.locked():
             del self._locks[endpoint]
@@ -88,6 +80,7 @@ class HealthWatch:
         """End every task."""
         tasks = [*self._tasks.values()]
         self._tasks.clear()
+        self._traffic.stop()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -120,16 +113,23 @@ class HealthWatch:
     async def _follow(self, endpoint: RegisteredEndpoint) -> None:
         interval_s = self._interval_s(endpoint)
         if not interval_s:
+            self._traffic.watch(endpoint)
             await self._list_once(endpoint)
             return
         while True:
             try:
                 await self.look(endpoint)
-            except Exception:  # noqa: BLE001  # a defect; the server stays as it was, and is looked at again: this task must go on
+            except Exception:  # noqa: BLE001  # a defect: the server is looked at again, this task must go on
                 _log.exception("health_check_failed", extra={"facts": {"endpoint": endpoint.name}})
-            if endpoint.kind_object.is_passive:
-                return
             pause_s = wait_s(interval_s, endpoint.condition)
+            if endpoint.kind_object.is_passive:
+                self._traffic.watch(endpoint)
+                if endpoint.registration.is_kind_fixed:
+                    return
+                # It may only have been starting when it was recognised: asked again from time to time what it is.
+                pause_s = max(pause_s, LISTED_EVERY_S)
+            else:
+                self._traffic.forget(endpoint)
             await asyncio.sleep(pause_s * (1 - JITTER * self._chance()))
 
     async def _list_once(self, endpoint: RegisteredEndpoint) -> None:
@@ -150,7 +150,7 @@ class HealthWatch:
         was_well = before.status is EndpointStatus.ONLINE
         try:
             # One that was away may have become another program.
-            if not was_well or endpoint.kind == "unknown":
+            if not was_well or endpoint.kind_object is UNKNOWN or endpoint.kind_object.is_passive:
                 await self._recognise(endpoint, server)
             seen = None if endpoint.kind_object.is_passive else await look(server, endpoint.kind_object, self._settings.timeout_s)
         except ServerError as error:
@@ -190,6 +190,8 @@ class HealthWatch:
         except ServerError as error:
             facts = {"endpoint": endpoint.name, "code": error.code, "reason": error.message}
             _log.warning("models_not_listed", extra={"facts": facts})
+            told = f"It answers, but its models cannot be listed: {error.message}"
+            self._registry.seen(endpoint, attrs.evolve(endpoint.condition, last_error=told))
 
     async def _sync(self, endpoint: RegisteredEndpoint) -> Synced:
         synced = await sync(self._registry, endpoint, self.server(endpoint))

@@ -34,6 +34,11 @@ class UnknownKind(EndpointKind):
         del server
         return False
 
+    async def check(self, server: Server) -> Report:
+        """Ask for its models, and see that they are some: nothing else is known of it."""
+        await self.list_models(server)
+        return Report()
+
 
 UNKNOWN = UnknownKind()
 

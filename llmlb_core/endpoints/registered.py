@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from asyncio import Future
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import attrs
 
 from llmlb_core.contracts.endpoint_kind import EndpointKind
+from llmlb_core.domain.calls import Call
 from llmlb_core.domain.facts import EndpointFacts
 from llmlb_core.domain.models import Capability
 from llmlb_core.domain.registration import Condition, EndpointStatus, Registration, ServedModel
@@ -18,6 +20,7 @@ from llmlb_core.endpoints.probe import UNKNOWN
 from llmlb_core.endpoints.server import ServerEndpoint
 from llmlb_core.settings.sections import EndpointSettings, TimeoutSettings
 from llmlb_core.upstream.address import Address
+from llmlb_core.upstream.exchange import Exchange
 from llmlb_core.upstream.sweep import Sweep
 
 REMOVED = "was removed"
@@ -59,6 +62,7 @@ class RegisteredEndpoint(ServerEndpoint):
         self.condition = Condition()
         self.report: Report | None = None
         self.is_removed = False
+        self._on_outcome: Callable[[Future[None]], object] | None = None
         self.listed: tuple[RemoteModel, ...] = ()
         self.listed_at: datetime | None = None
         self.served: Mapping[str, ServedModel] = {}
@@ -74,6 +78,20 @@ class RegisteredEndpoint(ServerEndpoint):
     def timeouts(self) -> TimeoutSettings:
         """The limits of its calls."""
         return _settings(self.registration, self._settings).timeouts
+
+    @property
+    def on_outcome(self) -> Callable[[Future[None]], object] | None:
+        """Called with how each relayed call began: done, or failed with its error; None = nobody wants to know."""
+        return self._on_outcome
+
+    @on_outcome.setter
+    def on_outcome(self, callback: Callable[[Future[None]], object] | None) -> None:
+        self._on_outcome = callback
+        # On the object itself: a server that is looked at pays nothing, its calls go straight to the class's method.
+        if callback is None:
+            self.__dict__.pop("relay", None)
+        else:
+            self.__dict__["relay"] = self._relay_watched
 
     def redescribe(self, registration: Registration) -> None:
         """Take what an operator changed; calls that run keep what they began with, and their connections."""
@@ -104,6 +122,12 @@ class RegisteredEndpoint(ServerEndpoint):
         """Take no more calls; those that run go on."""
         self.is_removed = True
         self._weigh()
+
+    def _relay_watched(self, call: Call, model: str) -> Exchange:
+        exchange = super().relay(call, model)
+        if self._on_outcome is not None:
+            exchange.committed.add_done_callback(self._on_outcome)
+        return exchange
 
     def _describe(self, registration: Registration) -> None:
         self.registration = registration

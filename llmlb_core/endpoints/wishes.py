@@ -10,6 +10,7 @@ import attrs
 
 from llmlb_core.domain.models import Capability
 from llmlb_core.domain.registration import Registration
+from llmlb_core.endpoints.model_names import MAX_MODELS, name_problem
 from llmlb_core.errors import InvalidRequest, SettingsInvalid
 from llmlb_core.settings.endpoints import url_problem
 from llmlb_core.upstream.address import Address, parse_url
@@ -31,6 +32,7 @@ CHANGEABLE = (
     "capabilities",
     "kind",
     "max_in_flight",
+    "models",
 )
 """Members that may be changed later; ``base_url`` may not (66555000-F20)."""
 
@@ -101,10 +103,8 @@ def checked_url(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InvalidRequest("base_url is missing; expected http://HOST[:PORT][/PATH] or https://…", param="base_url")
     url = value.strip().rstrip("/")
-    problem = url_problem(url) if len(url) <= MAX_URL_LENGTH else f"has {len(url)} characters, at most {MAX_URL_LENGTH} are taken"
+    problem = _url_problem(url)
     if problem is not None:
-        # The hint of settings files is of no use here.
-        problem = problem.replace('set api_key = { env = "VARIABLE" } instead', "give it as api_key instead")
         raise InvalidRequest(f"base_url {problem}.", param="base_url")
     return url
 
@@ -161,6 +161,8 @@ def _said(before: Registration, body: Mapping[str, object], kinds: Collection[st
         said = attrs.evolve(said, notes=_notes(body["notes"]))
     if "capabilities" in body:
         said = attrs.evolve(said, capabilities=checked_capabilities(body["capabilities"]))
+    if "models" in body:
+        said = attrs.evolve(said, models=_models(body["models"]))
     if "kind" in body:
         kind = _kind(body["kind"], kinds)
         said = attrs.evolve(said, kind=kind, is_kind_fixed=kind is not None)
@@ -172,6 +174,16 @@ def _said(before: Registration, body: Mapping[str, object], kinds: Collection[st
     return attrs.evolve(
         said, check_interval_s=interval_s, inference_timeout_s=timeout_s, max_in_flight=None if limit is None else int(limit)
     )
+
+
+def _url_problem(url: str) -> str | None:
+    if len(url) > MAX_URL_LENGTH:
+        return f"has {len(url)} characters, at most {MAX_URL_LENGTH} are taken"
+    if "?" in url or "#" in url:  # not repeated: some people put a key there
+        return "has a query or a fragment; give the address alone, and a key as api_key"
+    problem = url_problem(url)
+    # The hint of settings files is of no use here.
+    return problem and problem.replace('set api_key = { env = "VARIABLE" } instead', "give it as api_key instead")
 
 
 def _name(value: object) -> str:
@@ -200,6 +212,20 @@ def _notes(value: object) -> str | None:
     if not isinstance(value, str) or len(value) > MAX_NOTES_LENGTH or "\0" in value:
         raise InvalidRequest(f"notes must be text of at most {MAX_NOTES_LENGTH} characters, or null.", param="notes")
     return value or None
+
+
+def _models(value: object) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple) or not value or len(value) > MAX_MODELS:
+        raise InvalidRequest(
+            f"models must be a list of 1 to {MAX_MODELS:,} names, or null for those that the server lists.", param="models"
+        )
+    for number, each in enumerate(value):
+        problem = name_problem(each) if isinstance(each, str) else "is no text"
+        if problem is not None:
+            raise InvalidRequest(f"models[{number}] {problem}.", param=f"models[{number}]")
+    return tuple(dict.fromkeys(value))
 
 
 def _kind(value: object, kinds: Collection[str]) -> str | None:

@@ -7,9 +7,8 @@ above ``contracts``, so that nothing a plugin author must read depends on it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import compress
 
-from llmlb_core.contracts.router import UNKNOWN, Filter, Picker, Rank, Router
+from llmlb_core.contracts.router import UNKNOWN, Filter, Picker, Rank, Router, Scorer
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Candidate, Choice
 from llmlb_core.domain.explanations import Explanation
@@ -47,6 +46,8 @@ class Composed(Router):
             ]
         )
         self._pick = picker.pick
+        scorers = dict.fromkeys([rank.scorer for rank in ranks])
+        self._told = tuple([each.chosen for each in scorers if type(each).chosen is not Scorer.chosen])
 
     def choose(self, call: Call, candidates: Sequence[Candidate]) -> Choice | None:
         """Return the winner, or None where a filter lets none of *candidates* pass.
@@ -73,12 +74,15 @@ class Composed(Router):
             limit = best + max(tolerance * abs(best), slack) if is_loose else best
             if max(scores) <= limit:
                 continue
-            candidates = list(compress(candidates, [score <= limit or score == UNKNOWN for score in scores]))
+            candidates = [each for each, score in zip(candidates, scores, strict=True) if score <= limit or score == UNKNOWN]
             if len(candidates) < count:
                 count = len(candidates)
                 reason = why
         # Also where one is left: a picker that counts turns must hear of every call.
-        return Choice(self._pick(call, candidates), reason or (self.picker.reason if count > 1 else "the only one"))
+        chosen = self._pick(call, candidates)
+        for tell in self._told:
+            tell(call, chosen)
+        return Choice(chosen, reason or (self.picker.reason if count > 1 else "the only one"))
 
     def explain(self, call: Call, candidates: Sequence[Candidate]) -> Explanation:
         """Return what each filter and each rank said; nobody's turn is lost."""

@@ -25,10 +25,10 @@ class Idle(Scorer):
         return 1.0 if candidate.in_flight else 0.0
 
     def scores(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[float] | None:
-        """Return the same of each, or None where all of them are idle."""
+        """Return the same of each, or None where all of them are idle, or none is."""
         del call
-        scores = [1 if candidate.in_flight else 0 for candidate in candidates]
-        return scores if 1 in scores else None
+        counts = [candidate.in_flight for candidate in candidates]
+        return [1 if count else 0 for count in counts] if 0 in counts and any(counts) else None
 
 
 class InFlight(Scorer):
@@ -72,8 +72,11 @@ class Rotation(Picker):
             turns = self._begin(target)
         elif len(self._turns) > 1:
             self._turns.move_to_end(target.model)
-        last = [turns[candidate.position] for candidate in candidates]
-        chosen = candidates[last.index(min(last))]
+        if len(candidates) == 1:
+            chosen = candidates[0]
+        else:
+            last = [turns[candidate.position] for candidate in candidates]
+            chosen = candidates[last.index(min(last))]
         self._count += 1
         turns[chosen.position] = self._count
         return chosen

@@ -22,14 +22,16 @@ class Work:
     Attributes:
         first: Done with the first token.
         done: Done with the last.
+        prompt_tokens: Of the prompt.
         cached_tokens: How much of the prompt needed no work.
     """
 
-    __slots__ = ("alarm", "cached_tokens", "done", "first", "planned")
+    __slots__ = ("alarm", "cached_tokens", "done", "first", "planned", "prompt_tokens")
 
     def __init__(self, planned: Planned, loop: VirtualLoop) -> None:
         """Begin nothing yet."""
         self.planned = planned
+        self.prompt_tokens = planned.prompt_tokens
         self.first: Future[None] = loop.create_future()
         self.done: Future[None] = loop.create_future()
         self.cached_tokens = 0
@@ -80,7 +82,7 @@ class SimulatedEndpoint(Endpoint):
             work.alarm = loop.at(loop.time() + group.failure_s, work.first.set_exception, _failed(self))
             return work
         work.cached_tokens = self._cache.take(planned.segments)
-        read_s = (planned.prompt_tokens - work.cached_tokens) / group.prefill_tokens_per_s
+        read_s = (work.prompt_tokens - work.cached_tokens) / group.prefill_tokens_per_s
         self._reads_until = max(loop.time(), self._reads_until) + read_s
         self.work_s += read_s
         self._reading[work] = None

@@ -27,7 +27,15 @@ class Row(msgspec.Struct):
     Attributes:
         started_at: Milliseconds since 1970, or a time such as ``2030-01-31T12:00:00.000+00:00`` (UTC without a zone).
         model: What was called.
-        prompt_tokens: None where the answer did not say; likewise the other counts and times.
+        principal: Who called; the unit of fairness.
+        endpoint: Who served it; estimates need it.
+        status: Of the answer.
+        duration_ms: From the call's head to the answer's end.
+        first_token_ms: From the call's head to its first token.
+        queue_ms: How long it had waited for a slot.
+        prompt_tokens: Absent where the answer did not say.
+        completion_tokens: Likewise.
+        cached_tokens: How many prompt tokens an endpoint remembered; taken for a beginning that the principal's calls share.
         prefix: A name for a shared beginning of the prompt; the history does not know it, other sources may.
         prefix_tokens: Its length.
         session: The conversation that the call belongs to.

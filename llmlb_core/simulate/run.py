@@ -172,14 +172,14 @@ class Run:
         record.first_token_s = seconds = self.loop.time() - record.started_at
         tally = self._tally
         tally.first_token(seconds)
-        tally.prompt_tokens += work.planned.prompt_tokens
+        tally.prompt_tokens += work.prompt_tokens
         tally.cached_tokens += work.cached_tokens
 
     def _note_end(self, lease: Lease, work: Work, record: Record) -> None:
         assert isinstance(lease.endpoint, SimulatedEndpoint)
         assert record.first_token_s is not None
         lease.endpoint.finish(work)
-        record.usage = Usage(work.planned.prompt_tokens, work.planned.output_tokens, work.cached_tokens)
+        record.usage = Usage(work.prompt_tokens, work.planned.output_tokens, work.cached_tokens)
         self._tally.served(record.first_token_s, self.loop.time() - record.started_at)
 
     def _feed_back(self, record: Record) -> None:

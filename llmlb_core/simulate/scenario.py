@@ -86,11 +86,7 @@ class EndpointGroup:
 
 @frozen
 class Scenario:
-    """One trace.
-
-    Attributes:
-        name: What reports call it.
-    """
+    """A trace file: endpoints and traffic."""
 
     title: str = setting("", "One sentence.")
     name: str = setting("", "What reports call it; absent = the file's name.")
@@ -155,7 +151,7 @@ def _check(scenario: Scenario, problems: Problems, *, needs_traffic: bool) -> No
             if not 0 <= begin < end:
                 problems.add(("endpoints", index, "down", number), f"expected [from_s, until_s] in order, got [{begin:g}, {end:g}]")
     served = {model for group in scenario.endpoints for model in group.models}
-    for index, stream in enumerate(scenario.traffic):
+    for index, stream in enumerate(scenario.traffic if served else ()):
         _check_stream(("traffic", index), stream, served, problems)
 
 

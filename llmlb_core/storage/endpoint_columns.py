@@ -28,6 +28,11 @@ def capabilities_of(names: list[object] | None) -> tuple[Capability, ...] | None
     return None if names is None else tuple(_KNOWN[str(name)] for name in names if str(name) in _KNOWN)
 
 
+def names_of(names: list[object] | None) -> tuple[str, ...] | None:
+    """Return names of models; None where there is none."""
+    return tuple(map(str, names)) if names else None
+
+
 def overrides_of(text: str | None) -> Mapping[str, tuple[Capability, ...]]:
     """Return capabilities by model."""
     value = _read(text)

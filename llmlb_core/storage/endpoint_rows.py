@@ -22,6 +22,7 @@ class EndpointRow(Model):
     notes = fields.TextField(null=True)
     capabilities = fields.TextField(null=True)
     overrides = fields.TextField(null=True)
+    models = fields.TextField(null=True)
     registered_at = fields.DatetimeField()
     version = fields.IntField(default=1)
     models_listed_at = fields.DatetimeField(null=True)

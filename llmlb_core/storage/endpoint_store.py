@@ -17,6 +17,7 @@ from llmlb_core.storage.endpoint_columns import (
     capabilities_of,
     listed,
     model_row,
+    names_of,
     overrides_of,
     remote_model,
     text_of,
@@ -205,6 +206,7 @@ def _said(said: Registration, sealed_key: str | None) -> dict[str, Any]:
         "notes": said.notes,
         "capabilities": text_of(said.capabilities),
         "overrides": text_of(said.overrides),
+        "models": text_of(said.models),
     }
 
 
@@ -221,6 +223,7 @@ def _stored(row: EndpointRow) -> StoredEndpoint:
         notes=row.notes,
         capabilities=capabilities_of(listed(row.capabilities)),
         overrides=overrides_of(row.overrides),
+        models=names_of(listed(row.models)),
         registered_at=row.registered_at,
         version=row.version,
     )

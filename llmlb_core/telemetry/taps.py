@@ -22,7 +22,7 @@ class Taps:
     def tap(self, record: Record, outlet: Outlet) -> Outlet:
         """Return *outlet* with a tap for every sink: what the call is to use from its first step on."""
         for name in self._sinks:
-            outlet = cast("Outlet", TappedOutlet(outlet, record, self._ledgers[name]))
+            outlet = cast("Outlet", TappedOutlet(outlet, Memory(record, self._ledgers[name], outlet.write)))
         return outlet
 
     def close(self, outlet: Outlet) -> None:
@@ -30,7 +30,7 @@ class Taps:
         faults: list[tuple[str, Exception]] = []
         each: object = outlet
         while isinstance(each, TappedOutlet):
-            sink, bodies = each.ledger.sink, each.close()
+            sink, bodies = each.memory.sink, each.memory.close()
             try:
                 if bodies is not None:
                     sink.take(bodies)
@@ -76,10 +76,84 @@ class Ledger:
 
     def book(self, size: int) -> bool:
         """Hold *size* more bytes; False where that passes the bound, and nothing changes."""
-        if self.total_bytes + size > self.sink.max_held_bytes:
+        sink = self.sink
+        held_bytes = self.held_bytes + size
+        if held_bytes + sink.held_bytes > sink.max_held_bytes:
             return False
-        self.held_bytes += size
+        self.held_bytes = held_bytes
         return True
+
+
+class Memory:
+    """What one call said so far, for one sink; booked with its ledger."""
+
+    __slots__ = (
+        "_answer", "_is_answer_cut", "_is_lost", "_is_request_cut", "_keeps", "_ledger", "_max_bytes", "_record", "_request",
+        "_send", "content_type",
+    )  # fmt: skip
+
+    def __init__(self, record: Record, ledger: Ledger, send: Callable[[bytes], None]) -> None:
+        """Remember nothing yet of the call of *record*; *send* passes on what is written."""
+        self._record = record
+        self._ledger = ledger
+        self._send = send
+        self._max_bytes = ledger.sink.max_body_bytes
+        self._request: bytes | None = None
+        self._answer = bytearray()
+        self._keeps = self._is_request_cut = self._is_answer_cut = self._is_lost = False
+        self.content_type = ""
+
+    @property
+    def sink(self) -> BodySink:
+        """Whom it is for."""
+        return self._ledger.sink
+
+    def keep_request(self, body: bytes) -> None:
+        """Note the request body. Of a call without one nothing is kept: nobody was let in."""
+        if self._request is not None:
+            return
+        if len(body) > self._max_bytes:
+            # A copy: a view would keep all of it in memory.
+            body, self._is_request_cut = bytes(memoryview(body)[: self._max_bytes]), True
+        self._keeps = self._ledger.book(len(body))
+        if self._keeps:
+            self._request = body
+        else:
+            self._lose()
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the answer, and remember it."""
+        self._send(data)
+        if self._keeps:
+            answer = self._answer
+            room = self._max_bytes - len(answer)
+            if len(data) > room:
+                data, self._is_answer_cut, self._keeps = data[:room], True, False
+            if self._ledger.book(len(data)):
+                answer += data
+            else:
+                self._lose()
+
+    def close(self) -> Bodies | None:
+        """Let go of what is held and return it; None where nothing is to be kept, or it was too much."""
+        request, answer = self._request, self._answer
+        if request is None:
+            return None
+        self._forget()
+        if self._is_lost:
+            self._ledger.sink.dropped_count += 1
+            return None
+        return Bodies(self._record, request, answer, self.content_type, self._is_request_cut, self._is_answer_cut)
+
+    def _lose(self) -> None:
+        """The bound is met: nothing of this call is kept, so that others have the room."""
+        self._forget()
+        self._request, self._is_lost = b"", True
+
+    def _forget(self) -> None:
+        if self._request is not None:
+            self._ledger.held_bytes -= len(self._request) + len(self._answer)
+        self._request, self._answer, self._keeps = None, bytearray(), False
 
 
 class TappedOutlet:
@@ -90,35 +164,22 @@ class TappedOutlet:
 
     Attributes:
         outlet: What it passes everything on to.
-        ledger: Of its sink.
+        memory: What passed.
+        write: As the outlet's; the memory's own, for it is called for every event.
     """
 
-    __slots__ = (
-        "_answer", "_booked_bytes", "_content_type", "_is_answer_cut", "_is_lost", "_is_request_cut", "_record", "_request",
-        "ledger", "outlet",
-    )  # fmt: skip
+    __slots__ = ("memory", "outlet", "write")
 
     outlet: Outlet
-    ledger: Ledger
-    _record: Record
-    _request: bytes | None
-    _answer: bytes | bytearray
-    _content_type: str
-    _booked_bytes: int
-    _is_request_cut: bool
-    _is_answer_cut: bool
-    _is_lost: bool
+    memory: Memory
+    write: Callable[[bytes], None]
 
-    def __init__(self, outlet: Outlet, record: Record, ledger: Ledger) -> None:
-        """Remember what passes through *outlet* for the sink of *ledger*."""
-        self.outlet = outlet
-        self.ledger = ledger
-        self._record = record
-        self._request = None
-        self._answer = b""
-        self._content_type = ""
-        self._booked_bytes = 0
-        self._is_request_cut = self._is_answer_cut = self._is_lost = False
+    def __init__(self, outlet: Outlet, memory: Memory) -> None:
+        """Remember in *memory* what passes through *outlet*."""
+        set_own = object.__setattr__
+        set_own(self, "outlet", outlet)
+        set_own(self, "memory", memory)
+        set_own(self, "write", memory.write)
 
     def __getattr__(self, name: str) -> object:
         """Everything else is the outlet's."""
@@ -126,80 +187,30 @@ class TappedOutlet:
 
     def __setattr__(self, name: str, value: object) -> None:
         """State is the outlet's: the plane looks at it there."""
-        if name in TappedOutlet.__slots__:
-            object.__setattr__(self, name, value)
-        else:
-            setattr(self.outlet, name, value)
+        setattr(self.outlet, name, value)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the client reads more slowly than we write; here because it is read for every event."""
+        return self.outlet.is_paused
 
     def body_at_once(self, max_bytes: int) -> bytes | None:
         """Return the whole request body where it is there, as the outlet does."""
         body = self.outlet.body_at_once(max_bytes)
         if body is not None:
-            self.keep_request(body)
+            self.memory.keep_request(body)
         return body
 
     async def body(self, max_bytes: int, timeout_s: float) -> bytes:
         """Return the whole request body, as the outlet does."""
         body = await self.outlet.body(max_bytes, timeout_s)
-        self.keep_request(body)
+        self.memory.keep_request(body)
         return body
-
-    def keep_request(self, body: bytes) -> None:
-        """Note the request body; ``body`` does so by itself. Of a call without one nothing is kept: nobody was let in."""
-        if self._request is not None:
-            return
-        most = self.ledger.sink.max_body_bytes
-        if len(body) > most:
-            # A copy: a view would keep all of it in memory.
-            body, self._is_request_cut = bytes(memoryview(body)[:most]), True
-        self._request = body
-        self._book(len(body))
 
     def open(self, status: int, headers: Headers, length: int | None = None) -> None:
         """Send the head."""
-        self._content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+        self.memory.content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
         self.outlet.open(status, headers, length)
-
-    def write(self, data: bytes) -> None:
-        """Send a piece of the body, and remember it."""
-        self.outlet.write(data)
-        if self._request is None or self._is_lost or self._is_answer_cut:
-            return
-        answer = self._answer
-        room = self.ledger.sink.max_body_bytes - len(answer)
-        if len(data) > room:
-            data, self._is_answer_cut = bytes(memoryview(data)[:room]), True
-        if not self._book(len(data)):
-            return
-        if not answer:
-            self._answer = bytes(data)
-        elif isinstance(answer, bytearray):
-            answer += data
-        else:
-            self._answer = bytearray(answer) + data
-
-    def close(self) -> Bodies | None:
-        """Let go of what is held and return it; None where nothing is to be kept, or it was too much."""
-        request, answer = self._request, self._answer
-        self._request, self._answer = None, b""
-        self.ledger.held_bytes -= self._booked_bytes
-        self._booked_bytes = 0
-        if request is None:
-            return None
-        if self._is_lost:
-            self.ledger.sink.dropped_count += 1
-            return None
-        return Bodies(self._record, request, answer, self._content_type, self._is_request_cut, self._is_answer_cut)
-
-    def _book(self, size: int) -> bool:
-        if self.ledger.book(size):
-            self._booked_bytes += size
-            return True
-        # The bound is met: nothing of this call is kept, so that others have the room.
-        self.ledger.held_bytes -= self._booked_bytes
-        self._booked_bytes = 0
-        self._request, self._answer, self._is_lost = b"", b"", True
-        return False
 
 
 Outlet.register(TappedOutlet)

@@ -193,6 +193,19 @@ class TestHopeful(DialectContract):
     def bodies(self):
         return {"/chat": [{"model": "m"}]}
 """
+SINKS = """
+class Hoards(BodySink):
+    name = "hoards"
+    max_body_bytes = 1000
+    max_held_bytes = 1500
+    def take(self, bodies):
+        Path("/dev/null").open().close()
+
+class TestHoards(BodySinkContract):
+    @pytest.fixture
+    def sink(self):
+        return Hoards()
+"""
 CASES = {
     "engines": (
         ENGINES
@@ -222,6 +235,13 @@ CASES = {
             *("TestCareless::it_finds_its_own_credential", "TestCareless::foreign_headers_are_not_its_own"),
             *("TestCareless::finding_a_credential_is_pure", "TestCareless::a_good_credential_is_somebody"),
             *("TestCareless::a_bad_credential_is_unauthorized", "TestYes::it_answers_for_everybody"),
+        },
+    ),
+    "sinks": (
+        SINKS,
+        {
+            *("TestHoards::a_body_fits_between_its_bounds", "TestHoards::it_counts_what_it_holds"),
+            *("TestHoards::it_never_holds_more_than_its_bound", "TestHoards::it_waits_for_nothing"),
         },
     ),
     "models": (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 
-@pytest.mark.parametrize("name", ["plugins", "cli", "api"])
+@pytest.mark.parametrize("name", ["plugins", "cli", "api", "traces"])
 def test_what_a_tool_writes_is_current(tool, name):
-    """The plugin table of the README, the command line and the API are made from code."""
+    """The plugin table of the README, the command line, the API and the form of traces are made from code."""
     made = tool(name)
 
     assert made.page() == made.PAGE.read_text(encoding="utf-8")

@@ -177,7 +177,7 @@ def test_a_wrong_history_is_told_by_line(simulate, tmp_path):
     [
         (["nothing"], 1, "no trace is called 'nothing'; expected one of heavy, prefixes, slow, uniform"),
         (["uniform", "--router", "round_robbin"], 1, "brings the router 'round_robbin'; did you mean 'round_robin'?"),
-        (["uniform", "--calls", "0"], 3, "0 is not in the range x>=1"),
+        (["uniform", "--calls", "0"], 3, "0 is not in the range 1<=x<=100000000"),
         (
             ["uniform", "--calls", "10", "--router", "round_robin", "--svg", "/nowhere/x.svg"],
             1,

@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
                 ("notes", fields.TextField(null=True, unique=False)),
                 ("capabilities", fields.TextField(null=True, unique=False)),
                 ("overrides", fields.TextField(null=True, unique=False)),
+                ("models", fields.TextField(null=True, unique=False)),
                 ("registered_at", fields.DatetimeField()),
                 ("version", fields.IntField(default=1)),
                 ("models_listed_at", fields.DatetimeField(null=True)),

@@ -12,6 +12,10 @@ from llmlb_endpoint_servers.abilities import apis_of, capabilities_of
 from llmlb_endpoint_servers.openai_compatible import OpenAICompatible
 
 
+class _Health(msgspec.Struct):
+    status: str
+
+
 class _Slot(msgspec.Struct):
     id: int
     is_processing: bool = False
@@ -80,13 +84,12 @@ class LlamaCpp(OpenAICompatible):
 
     async def check(self, server: Server) -> Report:
         """``/health`` answers at once; ``/slots`` waits for the batch that runs, and is not open everywhere."""
-        answer = await server.ask("GET", "/health")
-        if answer.status == 503:
-            return Report(is_loading=True)
-        if not answer.is_ok:
-            raise AnswerUnexpected(
-                f"Endpoint '{server.name}' answered GET /health with {answer.status}.", endpoint=server.name, status=answer.status
-            )
+        try:
+            await server.get_json("/health", _Health)
+        except AnswerUnexpected as error:
+            if error.status == 503:
+                return Report(is_loading=True)
+            raise
         props = await server.find_json("/props", _Props)
         try:
             slots = await server.find_json("/slots", list[_Slot])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -10,6 +11,8 @@ from llmlb_core import EndpointKind, RemoteModel, Server
 from llmlb_core.errors import AnswerUnexpected, CallError
 from llmlb_endpoint_servers.abilities import apis_of, capabilities_of
 from llmlb_endpoint_servers.refusals import read_refusal
+
+_AT_A_TIME = 200
 
 
 class ListedModel(msgspec.Struct):
@@ -75,7 +78,12 @@ class OpenAICompatible(EndpointKind):
 
     async def list_models(self, server: Server) -> Sequence[RemoteModel]:
         """What is listed, with what the entries tell beyond OpenAI's four members."""
-        return [remote(each) for each in await listed(server)]
+        models = []
+        for number, each in enumerate(await listed(server), 1):
+            models.append(remote(each))
+            if number % _AT_A_TIME == 0:
+                await asyncio.sleep(0)  # a list may have ten thousand: calls go on meanwhile
+        return models
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> CallError | None:
         """A model that is gone, and a server that is busy or loads, are no reason to refuse the client."""

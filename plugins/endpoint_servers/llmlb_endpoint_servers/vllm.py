@@ -46,13 +46,13 @@ class VLLM(OpenAICompatible):
                 endpoint=server.name,
                 status=answer.status,
             )
-        version = await server.find_json("/version", _Version)
+        version = await server.get_json("/version", _Version)  # /health is empty: any web server could answer it
         try:
             page = await server.get_text("/metrics")
         except ServerError:
             page = ""
         return Report(
-            version=version.version if version else None,
+            version=version.version,
             active_count=sum_of(page, "vllm:num_requests_running"),
             waiting_count=sum_of(page, "vllm:num_requests_waiting"),
         )

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from llmlb_core import STALE_S, UNKNOWN, Call, Candidate, Scorer
 
+BEST_SCORE = 10_000.0
 
-class GpuOverload(Scorer):
-    """Whether the GPUs are too busy, or their memory too full: 0, 1 or 2 of it (589f2df1-F10)."""
 
-    name = "gpu_overload"
-    reason = "GPU not overloaded"
+class Gpu(Scorer):
+    """GPUs that are neither too busy nor too full come first, the most capable first among these (589f2df1-F10, F13)."""
+
+    name = "gpu"
+    reason = "GPU that is free and most capable"
 
     def __init__(self, gpu_percent: float, vram_percent: float) -> None:
         """Call more than this overloaded."""
@@ -19,34 +21,18 @@ class GpuOverload(Scorer):
         self._vram = vram_percent / 100
 
     def score(self, call: Call, candidate: Candidate) -> float:
-        """Return how many limits are passed."""
+        """Return how many limits are passed, less up to 0.5 for what the GPUs can do."""
         facts = candidate.endpoint.facts
-        if facts is None or call.head.received_at - facts.measured_at > STALE_S:
+        if facts is None:
             return UNKNOWN
+        capability = facts.gpu_score
         gpu, vram = facts.gpu_busy_0_1, facts.vram_used_0_1
-        if gpu is None and vram is None:
+        if call.head.received_at - facts.measured_at > STALE_S:
+            gpu = vram = None
+        if gpu is None and vram is None and capability is None:
             return UNKNOWN
-        return float((gpu is not None and gpu > self._gpu) + (vram is not None and vram > self._vram))
-
-    def scores(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[float] | None:
-        """Return the same of each, or None where nothing is told of any."""
-        for each in candidates:
-            if each.endpoint.facts is not None:
-                return super().scores(call, candidates)
-        return None
-
-
-class GpuScore(Scorer):
-    """What the GPUs can do, best first (589f2df1-F13)."""
-
-    name = "gpu_score"
-    reason = "most capable GPU"
-
-    def score(self, call: Call, candidate: Candidate) -> float:
-        """Return the score below zero, because lower is better."""
-        del call
-        facts = candidate.endpoint.facts
-        return UNKNOWN if facts is None or facts.gpu_score is None else -facts.gpu_score
+        passed = (gpu is not None and gpu > self._gpu) + (vram is not None and vram > self._vram)
+        return passed - (capability or 0.0) / (2 * BEST_SCORE)
 
     def scores(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[float] | None:
         """Return the same of each, or None where nothing is told of any."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llmlb_core import Composed, Feedback, Filter, Idle, InFlight, Picker, Rank, Rotation, Scorer
 from llmlb_router_auto.failing import Failures, NotFailing
-from llmlb_router_auto.gpu import GpuOverload, GpuScore
+from llmlb_router_auto.gpu import Gpu
 from llmlb_router_auto.paces import Paces
 from llmlb_router_auto.settings import AutoSettings
 from llmlb_router_auto.waits import ExpectedWait, FirstToken, RoundTrip, WithinReach
@@ -25,17 +25,17 @@ class AutoParts:
         not_failing, within_reach = NotFailing(failures), WithinReach(paces)
         idle, in_flight, round_trip = Idle(), InFlight(), RoundTrip()
         wait, first_token = ExpectedWait(paces), FirstToken(paces)
-        overload, gpu_score = GpuOverload(settings.gpu_percent, settings.vram_percent), GpuScore()
+        gpu = Gpu(settings.gpu_percent, settings.vram_percent)
         weighted = Weighted(settings.weights)
         self.filters: tuple[Filter, ...] = (not_failing, within_reach)
-        self.scorers: tuple[Scorer, ...] = (idle, wait, first_token, round_trip, overload, gpu_score, in_flight)
+        self.scorers: tuple[Scorer, ...] = (idle, wait, first_token, round_trip, gpu, in_flight)
         self.pickers: tuple[Picker, ...] = (Rotation(), weighted)
         self.feedbacks: tuple[Feedback, ...] = (paces, failures)
         self.routers: tuple[Composed, ...] = (
             Composed(
                 "auto",
                 (not_failing, within_reach),
-                (Rank(idle), Rank(wait, tolerance=EQUAL), Rank(overload), Rank(gpu_score), Rank(in_flight)),
+                (Rank(idle), Rank(wait, tolerance=EQUAL, slack=EQUAL_S), Rank(gpu), Rank(in_flight)),
                 Rotation(),
             ),
             Composed(

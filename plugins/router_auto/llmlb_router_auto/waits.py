@@ -5,47 +5,53 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmlb_core import UNKNOWN, Call, Candidate, Filter, Scorer
-from llmlb_router_auto.paces import Paces
+from llmlb_router_auto.paces import LEAST_COUNT, Paces
 
 
 class ExpectedWait(Scorer):
-    """How long the first token will probably take, in multiples of what is usual: the endpoint's pace times its load.
+    """How long the first token will probably take: what is still to be read there, then the call itself at the endpoint's pace.
 
-    A full endpoint is taken to be twice as slow as an empty one. Of an endpoint that is new, or served nothing for 30 s, nothing
-    is known while nothing runs there: so it is tried, by one call at a time.
+    Of an endpoint that is new, or served nothing for 30 s, nothing is known while nothing runs there: so it is tried, by one call
+    at a time.
     """
 
     name = "expected_wait"
     reason = "lowest expected wait"
-    unit = "× usual"
+    unit = "s"
 
     def __init__(self, paces: Paces) -> None:
-        """Read *paces*."""
+        """Read *paces*, and tell them what is sent."""
         self._paces = paces
+        self._asked: tuple[Call | None, float] = None, 0.0
 
     def score(self, call: Call, candidate: Candidate) -> float:
-        """Return pace times load."""
-        del call
-        name, in_flight = candidate.endpoint.name, candidate.in_flight
-        pace = self._paces.known.get(name)
-        if not in_flight and (pace is None or name in self._paces.stale):
-            return UNKNOWN
-        return (1.0 if pace is None else pace) * (1.0 + in_flight / candidate.max_in_flight)
+        """Return the seconds."""
+        scores = self.scores(call, (candidate,))
+        return UNKNOWN if scores is None else scores[0]
 
     def scores(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[float] | None:
-        """Return the same of each."""
-        paces = self._paces
-        known = paces.known
-        if paces.stale or len(known) < len(candidates):
-            score = self.score
-            return [score(call, candidate) for candidate in candidates]
-        get = known.get
-        return [
-            get(each.endpoint.name, UNKNOWN) * (1.0 + each.in_flight / each.max_in_flight)
-            if each.in_flight
-            else get(each.endpoint.name, UNKNOWN)
-            for each in candidates
-        ]
+        """Return the same of each, or None where no call like this one ended yet."""
+        usual_s = self._paces.usual_s(call)
+        self._asked = call, usual_s
+        if not usual_s:
+            return None
+        now, get = call.head.received_at, self._paces.by_name.get
+        scores = []
+        for each in candidates:
+            pace = get(each.endpoint.name)
+            if pace is None:
+                scores.append(UNKNOWN)
+            elif each.in_flight:
+                wait_s = usual_s * pace.proven
+                scores.append(wait_s + pace.reads_until - now if pace.reads_until > now else wait_s)
+            else:
+                scores.append(usual_s * pace.idle_proven)
+        return scores
+
+    def chosen(self, call: Call, candidate: Candidate) -> None:
+        """Note what is to be read there now."""
+        asked, usual_s = self._asked
+        self._paces.sent(call, candidate, usual_s if asked is call else self._paces.usual_s(call))
 
 
 class FirstToken(Scorer):
@@ -62,11 +68,10 @@ class FirstToken(Scorer):
     def score(self, call: Call, candidate: Candidate) -> float:
         """Return the seconds; unknown as for ``ExpectedWait``."""
         del call
-        name = candidate.endpoint.name
-        seconds = self._paces.seconds.get(name)
-        if seconds is None or (not candidate.in_flight and name in self._paces.stale):
+        pace = self._paces.by_name.get(candidate.endpoint.name)
+        if pace is None or (pace.idle_proven == UNKNOWN and not candidate.in_flight):
             return UNKNOWN
-        return seconds
+        return pace.seconds
 
 
 class RoundTrip(Scorer):
@@ -95,17 +100,20 @@ class WithinReach(Filter):
     def keep(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """Return the others, or all where there is no other; one that was not tried for long is tried, by one call at a time."""
         del call
-        paces = self._paces
-        far = paces.far
+        far = self._paces.far
         if not far:
             return candidates
-        stale = paces.stale
-        kept = [each for each in candidates if (name := each.endpoint.name) not in far or (name in stale and not each.in_flight)]
+        kept = [each for each in candidates if each.endpoint.name not in far or self._is_tried(each)]
         return kept or candidates
+
+    def _is_tried(self, candidate: Candidate) -> bool:
+        pace = self._paces.by_name.get(candidate.endpoint.name)
+        return not candidate.in_flight and (pace is None or pace.idle_proven == UNKNOWN)
 
     def why_not(self, call: Call, candidate: Candidate) -> str:
         """Say how slow it is."""
         del call
-        known = self._paces.known
-        ratio = known.get(candidate.endpoint.name, UNKNOWN) / min(known.values(), default=UNKNOWN)
+        paces = [each for each in self._paces.by_name.values() if each.count >= LEAST_COUNT]
+        pace = self._paces.by_name.get(candidate.endpoint.name)
+        ratio = UNKNOWN if pace is None else pace.proven / min([each.proven for each in paces], default=1.0)
         return f"{ratio:.1f} times as slow as the fastest endpoint"

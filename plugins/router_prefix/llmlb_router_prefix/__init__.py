@@ -9,7 +9,7 @@ from llmlb_core import hookimpl
 from llmlb_router_prefix.settings import PrefixRouterSettings
 
 if TYPE_CHECKING:
-    from llmlb_core import Filter, Picker, Plugin, Router, Scorer
+    from llmlb_core import Filter, Plugin, Router, Scorer
 
 
 class RouterPrefixPlugin:
@@ -27,16 +27,14 @@ class RouterPrefixPlugin:
         return PrefixRouterSettings
 
     @hookimpl
-    def llmlb_routers(self) -> Iterable[Router | Filter | Scorer | Picker]:
+    def llmlb_routers(self) -> Iterable[Router | Filter | Scorer]:
         """Contribute the router and its parts."""
-        from llmlb_core import Composed, InFlight, Rank
+        from llmlb_core import Composed, InFlight, Rank, Rotation
         from llmlb_router_prefix.blocks import Blocks
         from llmlb_router_prefix.index import PrefixIndex
-        from llmlb_router_prefix.parts import EQUAL, InBalance, Prefill, RememberPrefix
+        from llmlb_router_prefix.parts import EQUAL, InBalance, Prefill
 
         settings = self._settings
-        blocks, index = Blocks(), PrefixIndex(settings.memory_bytes)
         balance = InBalance(settings.imbalance_count, settings.imbalance_ratio)
-        prefill, picker = Prefill(blocks, index), RememberPrefix(blocks, index)
-        router = Composed("prefix", (balance,), (Rank(prefill, tolerance=EQUAL), Rank(InFlight())), picker)
-        return router, balance, prefill, picker
+        prefill = Prefill(Blocks(), PrefixIndex(settings.memory_bytes))
+        return Composed("prefix", (balance,), (Rank(prefill, tolerance=EQUAL), Rank(InFlight())), Rotation()), balance, prefill

@@ -1,10 +1,10 @@
-"""The parts of the router: what is left to read, who is too busy, and who is told to remember."""
+"""The parts of the router: what is left to read, and who is too busy."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llmlb_core import Call, Candidate, Filter, Rotation, Scorer
+from llmlb_core import Call, Candidate, Filter, Scorer
 from llmlb_router_prefix.blocks import ENDS, TOKEN_BYTES, Blocks
 from llmlb_router_prefix.index import PrefixIndex
 
@@ -44,6 +44,10 @@ class Prefill(Scorer):
         get = tokens.get
         return [get(each.endpoint.name, whole) * (1 + each.in_flight) for each in candidates]
 
+    def chosen(self, call: Call, candidate: Candidate) -> None:
+        """Remember that *candidate* reads the prompt now."""
+        self._index.remember(self._blocks.read(call).keys, candidate.endpoint.name)
+
 
 class InBalance(Filter):
     """The hard guard: whatever is cached there, an endpoint that is far busier than the least busy one gets no call."""
@@ -69,24 +73,6 @@ class InBalance(Filter):
         """Say how busy it is."""
         del call
         return f"{candidate.in_flight} calls run there, more than {self._count} above the least busy endpoint"
-
-
-class RememberPrefix(Rotation):
-    """Takes turns among equals, and remembers that the chosen one reads the prompt now."""
-
-    name = "remember_prefix"
-
-    def __init__(self, blocks: Blocks, index: PrefixIndex) -> None:
-        """Remember in *index* what *blocks* read."""
-        super().__init__()
-        self._blocks = blocks
-        self._index = index
-
-    def pick(self, call: Call, candidates: Sequence[Candidate]) -> Candidate:
-        """Return whose turn it is."""
-        chosen = super().pick(call, candidates)
-        self._index.remember(self._blocks.read(call).keys, chosen.endpoint.name)
-        return chosen
 
 
 def _tokens(size_bytes: int, depth: int) -> float:

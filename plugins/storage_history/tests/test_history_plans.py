@@ -72,7 +72,7 @@ async def test_each_filter_has_its_index(large, name, index):
 async def test_one_row_and_old_rows_are_found_by_index(large):
     """Neither a look at one call nor the cleaning reads the table."""
     one = await explain(large, _ONE, ("req-77",))
-    delete = await explain(large, _DELETE, (MIDDLE, STEP))
+    delete = await explain(large, _DELETE.format(TABLE), (MIDDLE, STEP))
 
     assert "index" in one.lower()
     assert "Seq Scan" not in one

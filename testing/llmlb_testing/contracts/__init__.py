@@ -16,6 +16,7 @@ from __future__ import annotations
 from llmlb_testing.contracts.admission import AdmissionPolicyContract
 from llmlb_testing.contracts.authenticator import AuthenticatorContract
 from llmlb_testing.contracts.authorizer import AuthorizerContract
+from llmlb_testing.contracts.body_sink import BodySinkContract
 from llmlb_testing.contracts.dialect import DialectContract
 from llmlb_testing.contracts.embedding_engine import EmbeddingEngineContract
 from llmlb_testing.contracts.endpoint_kind import EndpointKindContract
@@ -29,6 +30,7 @@ __all__ = [
     "AdmissionPolicyContract",
     "AuthenticatorContract",
     "AuthorizerContract",
+    "BodySinkContract",
     "DialectContract",
     "EmbeddingEngineContract",
     "EndpointKindContract",

@@ -130,8 +130,9 @@ class EndpointKindContract:
         if kind.is_passive:
             pytest.skip("nothing is asked of this kind")
 
-        with pytest.raises(ServerError):
-            await kind.list_models(RecordedServer(otherwise=PAGE))
+        for asks in (kind.list_models, kind.check):
+            with pytest.raises(ServerError):
+                await asks(RecordedServer(otherwise=PAGE))
 
     @pytest.mark.asyncio
     @pytest.mark.parametrize("body", NASTY_JSON, ids=range(len(NASTY_JSON)))
