@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from attrs import frozen
+from attrs import define, frozen
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
 
-@frozen
+@define
 class Usage:
-    """Tokens of one call, counted by the model's own tokenizer.
+    """Tokens of one call, counted by the model's own tokenizer. Treat it as frozen: being so would cost as much as all else in it.
 
     Attributes:
         prompt_tokens: Tokens read.

@@ -28,20 +28,20 @@ class Incoming(ABC):
     """
 
     __slots__ = (
-        "_content_length", "_encoding", "_has_length", "_held", "_is_event_stream", "_is_passed_on", "_is_stream", "_limits",
-        "_loop", "_outlet", "_partial", "_retry_after", "_saw_last_word", "_tail", "committed", "content_type", "is_complete",
-        "overdue_at", "problem", "status", "usage",
+        "_content_length", "_encoding", "_flows", "_has_length", "_held", "_idle_s", "_is_event_stream", "_is_passed_on",
+        "_is_stream", "_limits", "_loop", "_outlet", "_partial", "_retry_after", "_saw_last_word", "_tail", "committed",
+        "content_type", "is_complete", "overdue_at", "problem", "status", "usage",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits, *, is_stream: bool) -> None:
         """Expect a stream or a plain answer."""
         self._loop = loop
-        self._limits, self._is_stream = limits, is_stream
+        self._limits, self._is_stream, self._idle_s = limits, is_stream, limits.idle_s
         self._outlet: Outlet | None = None
         self._partial: PartialEvent | None = None
         self._held: bytes | bytearray = b""
         self._tail = b""
-        self.is_complete = self._is_event_stream = self._is_passed_on = self._saw_last_word = False
+        self.is_complete = self._is_event_stream = self._is_passed_on = self._saw_last_word = self._flows = False
         self._has_length = True
         self.problem: str | None = None
         self.committed: asyncio.Future[None] = loop.create_future()
@@ -110,13 +110,14 @@ class Incoming(ABC):
 
     def arrived(self, parts: list[bytes]) -> None:
         """Take what came of the body; pass on whole events of a stream, and of a plain answer nothing until it commits."""
-        if self.problem is not None:
-            parts.clear()
-            self.fail(self.problem)
-            return
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
-        if self._is_event_stream:
+        outlet = self._outlet
+        if outlet is not None and self._flows and data.endswith(b"\n\n"):
+            self._pass_on(outlet, data)
+        elif self.problem is not None:
+            self.fail(self.problem)
+        elif self._is_event_stream:
             if self._partial or not data.endswith((b"\n\n", b"\r\n\r\n")):
                 data = self._whole_events(data)
             if data:
@@ -170,7 +171,8 @@ class Incoming(ABC):
     def _whole_events(self, data: bytes) -> bytes:
         """Return the events that are whole with *data*; keep the rest."""
         if self._outlet is not None:
-            self.overdue_at = self._loop.time() + self._limits.idle_s  # a piece of an event is life, too
+            self.overdue_at = self._loop.time() + self._idle_s  # a piece of an event is life, too
+        self._flows = False
         if self._partial is None:
             self._partial = PartialEvent()
         try:
@@ -181,21 +183,28 @@ class Incoming(ABC):
 
     def _take_events(self, data: bytes) -> None:
         """Pass whole events on; hold them back where only comments came so far."""
-        if b'_tokens"' in data:
-            self.usage = usage_of_events(data) or self.usage
         if not self._has_length and says_last_word(data):
             self._saw_last_word = True
+        self._flows = self._has_length and not self._partial
         outlet = self._outlet
         if outlet is not None:
-            self.overdue_at = self._loop.time() + self._limits.idle_s
-            outlet.write(data)
-            if outlet.is_paused:
-                self.pause()
+            self._pass_on(outlet, data)
             return
+        if b'_tokens"' in data:
+            self.usage = usage_of_events(data) or self.usage
         self._hold(data)
         if not self.committed.done() and (has_data(data) or len(self._held) > MAX_COMMENT_BYTES):
             self.overdue_at = self._loop.time() + self._limits.idle_s
             self.committed.set_result(None)
+
+    def _pass_on(self, outlet: Outlet, data: bytes) -> None:
+        """Pass whole events on to the client; where ``_flows`` says so, all that an event costs here."""
+        self.overdue_at = self._loop.time() + self._idle_s
+        if b'_tokens"' in data:
+            self.usage = usage_of_events(data) or self.usage
+        outlet.write(data)
+        if outlet.is_paused:
+            self.pause()
 
     def _take_plain(self, data: bytes) -> None:
         """Hold a plain answer back until it is whole, or too long for that."""

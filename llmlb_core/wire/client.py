@@ -82,7 +82,7 @@ class ClientConnection(asyncio.Protocol):
             if self.is_write_paused:
                 self._hold(data)
             elif held:
-                self._begin(held + data, len(held))
+                self._begin(held + data, max(0, len(held) - 3))
             else:
                 self._begin(data)
         elif message.is_complete:
@@ -191,19 +191,20 @@ class ClientConnection(asyncio.Protocol):
     # --- requests
 
     def _begin(self, data: bytes, searched: int = 0) -> None:
-        """Read a head, and what came with it; of *data* so many bytes were there before."""
+        """Read a head, and what came with it; its end was looked for in so many bytes of *data* before."""
         around = self._around
         if data[0] <= 13:
             data, searched = data.lstrip(b"\r\n"), 0  # RFC 9112 2.2: empty lines before a request are ignored
-        end = data.find(HEAD_END, max(0, searched - 3))
+        end = data.find(HEAD_END, searched)
         if end < 0 or end > around.limits.head_bytes:
             self._wait_for_head(data)
             return
         end += 4
-        if data.startswith(PREFACE) and not self._is_used:
-            self._lend(data, http2=True)
-            return
-        self._is_used = True
+        if not self._is_used:
+            if data.startswith(PREFACE):
+                self._lend(data, http2=True)
+                return
+            self._is_used = True
         try:
             head, length = around.heads.read(data[:end])
             entry = head.entry

@@ -11,7 +11,7 @@ from llmlb_testing.distributions import write_distribution
 
 from llmlb_core.errors import PluginRequired
 from llmlb_core.house import House
-from llmlb_core.settings.sections import AuthSettings, Settings
+from llmlb_core.settings.sections import AuthSettings, RoutingSettings, Settings
 
 ROUTERS = """
 from llmlb_core import Router, hookimpl
@@ -185,8 +185,10 @@ async def test_a_conflict_that_costs_the_router_is_told_with_what_mends_it(tmp_p
     monkeypatch.syspath_prepend(str(site))
     importlib.invalidate_caches()
 
+    settings = Settings(tmp_path / "data", auth=AuthSettings(is_disabled=True), routing=RoutingSettings(router="round_robin"))
+
     with pytest.raises(PluginRequired) as caught:
-        async with House(Settings(tmp_path / "data", auth=AuthSettings(is_disabled=True))).open():
+        async with House(settings).open():
             pass
 
     assert "router_basic is conflicted: router:round_robin is also contributed by router_rival" in caught.value.message

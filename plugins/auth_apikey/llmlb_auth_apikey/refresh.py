@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from llmlb_auth_apikey.ring import KeyRing
+from llmlb_auth_apikey.ring import KeyRing, Snapshot
 from llmlb_auth_apikey.store import KeyStore
 from llmlb_core import get_logger
 from llmlb_core.storage.rows import current_database
@@ -27,6 +27,7 @@ class Refresher:
         self._flush_s = flush_s
         self._revision = -1
         self._is_lost = False
+        self._reading = asyncio.Lock()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -50,10 +51,15 @@ class Refresher:
     async def refresh(self) -> None:
         """Read all keys now; for changes made in this process, which must hold at once."""
         assert self.store is not None, "the lifespan of auth_apikey is not running"
-        async with asyncio.timeout(_DEADLINE_S):
+        # One at a time: of two that read in turns the older one must not have the last word.
+        async with asyncio.timeout(_DEADLINE_S), self._reading:
             # Before the keys: a change that falls between the two reads is then seen by the next poll.
-            self._revision = await self.store.revision()
-            self.ring.replace(await self.store.load())
+            revision = await self.store.revision()
+            snapshot = Snapshot(self.ring)
+            async for page in self.store.pages():
+                snapshot.add(page)
+            self._revision = revision
+            snapshot.take_over()
 
     async def _follow(self) -> None:
         loop = asyncio.get_running_loop()

@@ -48,14 +48,24 @@ class KeyRing:
 
     def replace(self, keys: Iterable[Key]) -> None:
         """Take *keys* as all there are."""
-        fresh = {key.hash: key for key in keys}
-        # A use is no change: it must not make the core forget every key once a minute.
-        if not self.is_ready or _without_use(fresh) != _without_use(self._key_by_hash):
+        snapshot = Snapshot(self)
+        snapshot.add(keys)
+        snapshot.take_over()
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Take what *snapshot* has gathered as all there are."""
+        if not self.is_ready or snapshot.is_changed or len(snapshot.key_by_hash) != len(self._key_by_hash):
             self.generation += 1
-        self._key_by_hash = fresh
-        self.limits = _limits(fresh.values())
+        self._key_by_hash = snapshot.key_by_hash
+        self.limits = snapshot.limits
         self.is_ready = True
         self.confirm()
+
+    def is_as_known(self, key: Key) -> bool:
+        """Whether *key* is what the ring has under its hash, but for its last use and its limits."""
+        known = self._key_by_hash.get(key.hash)
+        # A use is no change: it must not make the core forget every key once a minute.
+        return known is not None and _without_use(known) == _without_use(key)
 
     def confirm(self) -> None:
         """Note that the snapshot is what the database holds now."""
@@ -117,10 +127,27 @@ class KeyRing:
                 self._used_at_by_id.setdefault(key_id, used_at)
 
 
-def _limits(keys: Iterable[Key]) -> dict[str, tuple[int | None, int | None]]:
-    limits = {f"key:{key.id}": (key.requests_per_minute, key.tokens_per_minute) for key in keys}
-    return {principal_id: both for principal_id, both in limits.items() if both != (None, None)}
+@define(eq=False)
+class Snapshot:
+    """All keys as they are read, a few at a time; the ring goes on with the old ones until it takes these over."""
+
+    _ring: KeyRing
+    is_changed: bool = False
+    key_by_hash: dict[str, Key] = field(factory=dict, repr=False)
+    limits: dict[str, tuple[int | None, int | None]] = field(factory=dict)
+
+    def add(self, keys: Iterable[Key]) -> None:
+        """Gather *keys*."""
+        for key in keys:
+            self.key_by_hash[key.hash] = key
+            if key.requests_per_minute is not None or key.tokens_per_minute is not None:
+                self.limits[f"key:{key.id}"] = (key.requests_per_minute, key.tokens_per_minute)
+            self.is_changed = self.is_changed or not self._ring.is_as_known(key)
+
+    def take_over(self) -> None:
+        """Make the ring use these, and no others."""
+        self._ring.take(self)
 
 
-def _without_use(keys: dict[str, Key]) -> dict[str, tuple[object, ...]]:
-    return {hash_: (key.id, key.name, key.scopes, key.models, key.expires_at) for hash_, key in keys.items()}
+def _without_use(key: Key) -> tuple[object, ...]:
+    return (key.id, key.name, key.scopes, key.models, key.expires_at)

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import attrs
@@ -18,6 +19,13 @@ from llmlb_core.storage.rows import Database, F, in_transaction
 _ALL: frozenset[Scope] = frozenset({"api", "endpoints", "admin"})
 _REVISION_ID = 1
 _BATCH = 500
+_PAGE = 100
+_COLUMNS = (
+    *("id", "key_hash", "name", "scopes", "models", "created_by", "created_at", "expires_at", "last_used_at"),
+    *("requests_per_minute", "tokens_per_minute"),
+)
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM {ApiKeyRow.Meta.table}"  # noqa: S608  # names of our own
+_USED = f"UPDATE {ApiKeyRow.Meta.table} SET last_used_at = ? WHERE id = ?"  # noqa: S608  # as above
 
 
 @attrs.frozen
@@ -37,8 +45,28 @@ class KeyStore:
 
     async def load(self) -> list[Key]:
         """Return all keys, oldest first."""
-        with self._database.bound():
-            return [_key(row) for row in await ApiKeyRow.all().order_by("created_at", "id")]
+        return [key async for page in self.pages() for key in page]
+
+    async def pages(self) -> AsyncIterator[list[Key]]:
+        """Yield all keys, oldest first, a few at a time, so that ten thousand of them never keep the event loop to themselves.
+
+        Plain SQL, for a model's instance costs ten times as much as the key. Keys that are added meanwhile may be missed; the
+        revision tells of them.
+        """
+        where, values = "", list[object]()
+        while True:
+            rows = await self._database.select(f"{_SELECT}{where} ORDER BY created_at, id LIMIT {_PAGE}", values)
+            if rows:
+                yield [_key(row) for row in rows]
+            if len(rows) < _PAGE:
+                return
+            # A walk along the index by_time: no page sorts, or reads what an earlier one has read.
+            where, values = " WHERE (created_at, id) > (?, ?)", [rows[-1]["created_at"], rows[-1]["id"]]
+
+    async def find(self, key_id: str) -> Key | None:
+        """Return the key of this id."""
+        rows = await self._database.select(f"{_SELECT} WHERE id = ?", (key_id,))
+        return _key(rows[0]) if rows else None
 
     async def add(self, key: Key) -> None:
         """Keep *key*."""
@@ -76,11 +104,13 @@ class KeyStore:
         """Write when keys were last used, in batches; no revision, for nothing changes what a key may."""
         entries = list(used_at_by_id.items())
         for start in range(0, len(entries), _BATCH):
-            with self._database.bound():
-                async with in_transaction():
-                    for key_id, used_at in entries[start : start + _BATCH]:
-                        moment = datetime.fromtimestamp(int(used_at), UTC)
-                        await ApiKeyRow.filter(id=key_id).update(last_used_at=moment)
+            # A generator: with SQLite the driver's thread makes the values, not the loop.
+            batch = ((self._storable(used_at), key_id) for key_id, used_at in entries[start : start + _BATCH])
+            await self._database.execute_many(_USED, batch)
+
+    def _storable(self, used_at: float) -> datetime | str:
+        moment = datetime.fromtimestamp(int(used_at), UTC)
+        return moment if self._database.is_postgres else str(moment)
 
     @asynccontextmanager
     async def _changing(self) -> AsyncIterator[None]:
@@ -119,21 +149,27 @@ def make_key(
     )
 
 
-def _key(row: ApiKeyRow) -> Key:
-    models = None if row.models is None else frozenset(str(name) for name in _list(row.models))
+def _key(row: Mapping[str, Any]) -> Key:
+    models, scopes = row["models"], row["scopes"]
     return Key(
-        id=row.id,
-        name=row.name,
-        hash=row.key_hash,
-        scopes=_ALL if row.scopes is None else known_scopes(_list(row.scopes)),
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        created_by=row.created_by,
-        models=models,
-        requests_per_minute=row.requests_per_minute,
-        tokens_per_minute=row.tokens_per_minute,
-        last_used_at=row.last_used_at,
+        id=row["id"],
+        name=row["name"],
+        hash=row["key_hash"],
+        scopes=_ALL if scopes is None else known_scopes(_list(scopes)),
+        created_at=_moment(row["created_at"]),
+        expires_at=None if row["expires_at"] is None else _moment(row["expires_at"]),
+        created_by=row["created_by"],
+        models=None if models is None else frozenset(str(name) for name in _list(models)),
+        requests_per_minute=row["requests_per_minute"],
+        tokens_per_minute=row["tokens_per_minute"],
+        last_used_at=None if row["last_used_at"] is None else _moment(row["last_used_at"]),
     )
+
+
+def _moment(value: datetime | str) -> datetime:
+    """Return a time of a row: SQLite keeps text, PostgreSQL times."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _list(text: str) -> list[object]:
