@@ -74,7 +74,8 @@ class Composed(Router):
             limit = best + max(tolerance * abs(best), slack) if is_loose else best
             if max(scores) <= limit:
                 continue
-            candidates = [each for each, score in zip(candidates, scores, strict=True) if score <= limit or score == UNKNOWN]
+            # Not strict, which costs as much as the rest of the line: the contract kit of scorers counts.
+            candidates = [each for each, score in zip(candidates, scores, strict=False) if score <= limit or score == UNKNOWN]
             if len(candidates) < count:
                 count = len(candidates)
                 reason = why

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from llmlb_core import Call, Candidate, Head, Principal, Target, new_id
+from llmlb_core import Call, Candidate, Capability, Head, Operation, Principal, Route, Target, new_id
 from llmlb_testing.endpoints import FakeEndpoint
+
+ROUTE = Route("/v1/chat/completions", Operation.CHAT, Capability.TEXT_GENERATION)
 
 
 def make_call(
@@ -18,6 +20,8 @@ def make_call(
     name: str = "",
     headers: Mapping[str, str] | None = None,
     stream: bool = False,
+    body: bytes = b"",
+    received_at: float = 0.0,
 ) -> Call:
     """Return a call as the stage ``acquire`` sees it.
 
@@ -29,15 +33,17 @@ def make_call(
         name: Of the principal, for people.
         headers: Of the request, lower-case names.
         stream: Whether server-sent events were asked for.
+        body: Of the request.
+        received_at: ``time.monotonic()`` when it came.
     """
-    head = Head("POST", "/v1/chat/completions", "", dict(headers or {}), "127.0.0.1", 0.0)
-    nothing = cast("Any", None)  # route and dialect are not looked at while a call is placed
+    head = Head("POST", "/v1/chat/completions", "", dict(headers or {}), "127.0.0.1", received_at)
+    nothing = cast("Any", None)  # the dialect is not looked at while a call is placed
     return Call(
         id=new_id(),
         head=head,
-        route=nothing,
+        route=ROUTE,
         dialect=nothing,
-        body=b"",
+        body=body,
         model=model,
         stream=stream,
         principal=Principal(principal, name, weight=weight),

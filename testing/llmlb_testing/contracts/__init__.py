@@ -20,10 +20,13 @@ from llmlb_testing.contracts.body_sink import BodySinkContract
 from llmlb_testing.contracts.dialect import DialectContract
 from llmlb_testing.contracts.embedding_engine import EmbeddingEngineContract
 from llmlb_testing.contracts.endpoint_kind import EndpointKindContract
+from llmlb_testing.contracts.filter import FilterContract
 from llmlb_testing.contracts.modelformat import ModelFormatContract
 from llmlb_testing.contracts.modelstore import ModelStoreContract
+from llmlb_testing.contracts.picker import PickerContract
 from llmlb_testing.contracts.plugin import PluginContract
 from llmlb_testing.contracts.router import RouterContract
+from llmlb_testing.contracts.scorer import ScorerContract
 from llmlb_testing.contracts.text_engine import TextEngineContract
 
 __all__ = [
@@ -34,9 +37,12 @@ __all__ = [
     "DialectContract",
     "EmbeddingEngineContract",
     "EndpointKindContract",
+    "FilterContract",
     "ModelFormatContract",
     "ModelStoreContract",
+    "PickerContract",
     "PluginContract",
     "RouterContract",
+    "ScorerContract",
     "TextEngineContract",
 ]

@@ -49,6 +49,23 @@ class RouterContract:
         assert [attrs.asdict(each, recurse=False) for each in offered] == before
         assert [each.endpoint.in_flight for each in offered] == [0] * 4
 
+    def test_an_explanation_names_who_is_chosen_next(self, router: Router) -> None:
+        """Asking why costs nobody a turn; what is said is what happens, unless chance decides."""
+        offered = candidates(4)
+        for _ in range(3):
+            router.choose(make_call(), offered)
+        call = make_call()
+
+        explanation = router.explain(call, offered)
+
+        assert [each.endpoint.name for each in offered] == [each.endpoint for each in explanation.candidates]
+        choice = router.choose(call, offered)
+        if choice is None:
+            assert explanation.winner is None
+        else:
+            assert explanation.winner in {None, choice.candidate.endpoint.name}
+        assert explanation.reason.strip()
+
     def test_it_waits_for_nothing(self, router: Router) -> None:
         """It is asked on the event loop for every lease: no file, no network, no sleep."""
         offered = candidates(4)
