@@ -27,6 +27,7 @@ CORE = {
     "serve": CoreCommand("llmlb_core.cli.serve:serve", "Run the server (the default)."),
     "plugins": CoreCommand("llmlb_core.cli.plugins:plugins", "Show installed plugins, and what mends those that are not active."),
     "models": CoreCommand("llmlb_core.cli.models:models", "Add, show and remove models on this machine."),
+    "endpoints": CoreCommand("llmlb_core.cli.endpoints:endpoints", "Register, test and remove servers that calls are sent to."),
     "config": CoreCommand("llmlb_core.cli.config:config", "Check and show the settings."),
     "db": CoreCommand("llmlb_core.cli.db:db", "Check and migrate the database."),
     "simulate": CoreCommand("llmlb_core.cli.simulate:simulate", "Compare routers on a virtual clock."),

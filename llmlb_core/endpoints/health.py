@@ -31,7 +31,11 @@ _log = logging.getLogger("llmlb.endpoints")
 
 
 class HealthWatch:
-    """Looks at servers until it is stopped. A server that does not answer costs nobody else anything."""
+    """Looks at servers until it is stopped. A server that does not answer costs nobody else anything.
+
+    Attributes:
+        is_idle: Whether servers are looked at only where somebody asks for it.
+    """
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class HealthWatch:
         self._news = news
         self._chance = chance
         self._traffic = TrafficHealth(registry, news)
+        self.is_idle = False
         self._slots = asyncio.Semaphore(settings.parallel_count)
         self._tasks: dict[RegisteredEndpoint, asyncio.Task[None]] = {}
         self._locks: dict[RegisteredEndpoint, asyncio.Lock] = {}
@@ -64,6 +69,8 @@ class HealthWatch:
     def watch(self, endpoint: RegisteredEndpoint) -> None:
         """Look at *endpoint* now and from time to time; anew, where it is watched already."""
         self.forget(endpoint)
+        if self.is_idle:
+            return
         self._tasks[endpoint] = asyncio.create_task(self._follow(endpoint), name=f"watch {endpoint.name}")
 
     def forget(self, endpoint: RegisteredEndpoint) -> None:

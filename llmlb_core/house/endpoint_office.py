@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -15,7 +14,7 @@ from llmlb_core.domain.models import Capability
 from llmlb_core.domain.registration import EndpointStatus, HealthCheck, Registration
 from llmlb_core.endpoints.asking import Asker
 from llmlb_core.endpoints.health import HealthWatch
-from llmlb_core.endpoints.of_settings import find_servers
+from llmlb_core.endpoints.of_settings import FileServer
 from llmlb_core.endpoints.registered import RegisteredEndpoint
 from llmlb_core.endpoints.registry import EndpointRegistry
 from llmlb_core.endpoints.sync import Synced
@@ -50,11 +49,23 @@ class EndpointOffice:
         records: What is to be written.
     """
 
-    def __init__(self, settings: Settings, kinds: Mapping[str, EndpointKind], sweep: Sweep, database: Database) -> None:
-        """Serve the servers of *settings*, and from ``running`` on those of *database*.
+    def __init__(
+        self,
+        settings: Settings,
+        kinds: Mapping[str, EndpointKind],
+        sweep: Sweep,
+        database: Database,
+        *,
+        servers: Iterable[FileServer],
+    ) -> None:
+        """Serve *servers*, and from ``running`` on those of *database*.
 
-        Raises:
-            SettingsInvalid: A key or certificate of ``[[endpoints]]`` is not there.
+        Args:
+            settings: Of the house.
+            kinds: Of active plugins, by name.
+            sweep: Closes what is idle.
+            database: Where servers are registered.
+            servers: Those of the settings file.
         """
         self._settings = settings
         self._store = EndpointStore(database)
@@ -65,7 +76,7 @@ class EndpointOffice:
         self.records = EndpointRecords(self._store, self._health)
         self.watch = HealthWatch(self.registry, self._asker, settings.health, EndpointNews(self.records))
         self._rows = EndpointRows(settings.data_dir, self._store, self.registry, self.watch)
-        for each in find_servers(settings, os.environ):
+        for each in servers:
             self.registry.add(each.registration, each.address, each.settings)
 
     @asynccontextmanager
@@ -88,6 +99,21 @@ class EndpointOffice:
                     follower.cancel()
                     await asyncio.gather(follower, return_exceptions=True)
                     await self.watch.stop()
+        finally:
+            await self._asker.close()
+            self.registry.close()
+
+    @asynccontextmanager
+    async def at_desk(self) -> AsyncIterator[None]:
+        """Read the database for one piece of work, without looking at servers; write what the work found at the end.
+
+        For commands, beside a running server or without one; a running one sees the change within ``POLL_S``.
+        """
+        self.watch.is_idle = True
+        await self._rows.refresh()
+        try:
+            yield
+            await self.records.flush()
         finally:
             await self._asker.close()
             self.registry.close()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from llmlb_core.endpoints.of_settings import find_servers
 from llmlb_core.errors import PluginRequired
 from llmlb_core.house.bare import FirstCome, NoRouter
 from llmlb_core.house.directory import Directory, LocalRooms
@@ -117,7 +119,9 @@ class House:
                 _log.warning("model_unusable", model=problem.id, reason=problem.reason)
             sweep = Sweep(asyncio.get_running_loop())
             rooms.callback(sweep.stop)
-            office = self._endpoints = EndpointOffice(settings, registry.endpoint_kinds, sweep, current_database())
+            servers = find_servers(settings, os.environ)
+            office = EndpointOffice(settings, registry.endpoint_kinds, sweep, current_database(), servers=servers)
+            self._endpoints = office
             rooms.callback(office.registry.close)
             directory = Directory(catalogue, LocalRooms(registry.engines, devices, supervisor), office.registry)
             self._models.fill(directory)
