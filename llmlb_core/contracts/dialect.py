@@ -41,13 +41,17 @@ class Entry:
 
 
 class RoutingFields(msgspec.Struct, frozen=True):
-    """The few fields of a body that routing reads; None where the client said nothing.
+    """The few fields of a body that routing reads.
 
     A struct that msgspec can decode a body to: everything else is skipped without being built.
+
+    Attributes:
+        model: None where the client named none.
+        stream: What the client wrote; ``null`` is no.
     """
 
     model: str | None = None
-    stream: bool | None = None
+    stream: bool | None = False
 
 
 @frozen

@@ -39,6 +39,8 @@ def routing_fields(body: bytes) -> RoutingFields:
             param="model",
             code="string_above_max_length",
         )
+    if not model or routing.stream is None:
+        return RoutingFields(model or None, bool(routing.stream))
     return routing
 
 
