@@ -6,11 +6,12 @@ out, ``query`` finds them again, ``api`` shows them. ``bodies`` keeps content, i
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from llmlb_core import BodySink, Feedback, Observer, Plugin, Routes, StorageApp, hookimpl
+from llmlb_core import BodySink, Feedback, Observer, Plugin, Routes, StorageApp, get_logger, hookimpl
 from llmlb_storage_history.journal import Journal
 from llmlb_storage_history.settings import HistorySettings
 
@@ -77,6 +78,9 @@ class HistoryPlugin:
 
     def _make_keeper(self) -> BodyKeeper | None:
         if self.settings.bodies == "none":
+            return None
+        if os.name == "nt":
+            get_logger("storage_history").error("bodies_not_kept", reason="the recorder needs a socket pair that it can inherit")
             return None
         from llmlb_storage_history.bodies.sink import BodyKeeper
 

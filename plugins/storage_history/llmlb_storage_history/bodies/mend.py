@@ -20,7 +20,9 @@ def mend(data: bytes) -> bytes | None:
         mark = token.group()
         if not outline.closers and mark not in _CLOSERS:
             break  # neither an object nor an array, or behind its end
-        if mark == b'"' and not outline.is_name_next:
+        if mark == b'"':  # the string in which it was cut; what stands in it is no structure
+            if outline.is_name_next:
+                break
             return data[: token.start()] + _begun(data[token.start() :]) + outline.end
         if outline.follow(mark, is_whole=mark[:1] == b'"' or token.end() < len(data)):
             outline.kept = token.end()
