@@ -55,7 +55,8 @@ class Pipeline:
         deadline = Deadline(outlet.task, head.received_at, self.call_timeout_s)
         self.running.enter(deadline)
         try:
-            self.running.check()
+            if self.running.is_draining:
+                self.running.check()
             principal = self.authenticate.remembered(head.headers) or await self.authenticate(head.headers)
             call = self.parse.at_once(head, entry, principal, outlet) or await self.parse(head, entry, principal, outlet)
             record.describe(call)
@@ -74,8 +75,9 @@ class Pipeline:
                 raise
             await rendering.error(failure)
         finally:
-            deadline.disarm()
-            rendering.stop_heartbeat()
+            deadline.task = None  # the call is over: it is ended no more
+            if rendering.heartbeat is not None:
+                rendering.stop_heartbeat()
             try:
                 closing = answer.close() if answer is not None else None
                 if closing is not None:

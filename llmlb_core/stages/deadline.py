@@ -14,13 +14,14 @@ class Deadline:
 
     Attributes:
         at: When, on the scale of ``time.monotonic()``.
+        task: Serves the call; None once that is over.
     """
 
-    __slots__ = ("_error", "_task", "_timeout_s", "at")
+    __slots__ = ("_error", "_timeout_s", "at", "task")
 
     def __init__(self, task: Task[None] | None, began_at: float, timeout_s: float) -> None:
         """Count from *began_at*; *task* serves the call."""
-        self._task = task
+        self.task = task
         self._timeout_s = timeout_s
         self._error: CallError | None = None
         self.at = began_at + timeout_s
@@ -35,16 +36,12 @@ class Deadline:
 
     def end(self, error: CallError) -> None:
         """Cancel the call; it is answered with *error*. Once; later reasons are ignored."""
-        if self._error is None and self._task is not None:
+        if self._error is None and self.task is not None:
             self._error = error
-            self._task.cancel()
+            self.task.cancel()
 
     def reason(self) -> CallError | None:
         """Return why the task was cancelled, or None where that was not by this deadline. Clears the cancellation."""
-        if self._error is not None and self._task is not None:
-            self._task.uncancel()
+        if self._error is not None and self.task is not None:
+            self.task.uncancel()
         return self._error
-
-    def disarm(self) -> None:
-        """The call is over: end it no more."""
-        self._task = None

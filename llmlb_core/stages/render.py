@@ -28,7 +28,11 @@ _log = get_logger("render")
 
 
 class Rendering:
-    """One call's way out: head, heartbeat, answer or error. The stage makes one for each call."""
+    """One call's way out: head, heartbeat, answer or error. The stage makes one for each call.
+
+    Attributes:
+        heartbeat: The timer of the next comment; None where none is sent.
+    """
 
     def __init__(self, dialect: Dialect, outlet: Outlet, record: Record) -> None:
         """Write to *outlet* in *dialect*."""
@@ -38,7 +42,7 @@ class Rendering:
         self._headers: list[tuple[str, str]] = [("x-request-id", record.id)]
         self._call: Call | None = None
         self._renderer: Renderer | None = None
-        self._heartbeat: asyncio.TimerHandle | None = None
+        self.heartbeat: asyncio.TimerHandle | None = None
 
     def waiting(self, waiting: Waiting) -> None:
         """Note where in the queue the call stands (05098000-F11)."""
@@ -50,7 +54,7 @@ class Rendering:
         """Send a comment every *every_s* seconds until content goes out, so that nobody on the way gives up on the stream."""
         self._call = call
         if every_s > 0:
-            self._heartbeat = asyncio.get_running_loop().call_later(every_s, self._beat, every_s)
+            self.heartbeat = asyncio.get_running_loop().call_later(every_s, self._beat, every_s)
 
     def _beat(self, every_s: float) -> None:
         assert self._call is not None
@@ -58,7 +62,7 @@ class Rendering:
             self._open(200, EVENT_STREAM)
         if not self._outlet.is_paused:
             self._outlet.write(self._dialect.heartbeat())
-        self._heartbeat = asyncio.get_running_loop().call_later(every_s, self._beat, every_s)
+        self.heartbeat = asyncio.get_running_loop().call_later(every_s, self._beat, every_s)
 
     def at_once(self, call: Call, answer: Answer) -> bool:
         """Write an answer that is here already, as plain ones of servers are; False = await ``answer``."""
@@ -87,7 +91,7 @@ class Rendering:
 
     def _note_answer(self, call: Call, answer: Answer) -> None:
         """Note who answers, for the record and the client."""
-        if self._heartbeat is not None:
+        if self.heartbeat is not None:
             self.stop_heartbeat()
         record, headers, lease = self._record, self._headers, answer.lease
         served_by = record.served_by = lease.endpoint.name
@@ -185,9 +189,9 @@ class Rendering:
 
     def stop_heartbeat(self) -> None:
         """Send no more comments."""
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
-            self._heartbeat = None
+        if self.heartbeat is not None:
+            self.heartbeat.cancel()
+            self.heartbeat = None
 
     def _open(self, status: int, content_type: str, length: int | None = None) -> None:
         headers = self._headers

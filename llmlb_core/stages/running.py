@@ -13,14 +13,18 @@ WATCH_S = 0.5
 
 
 class Running:
-    """Counts calls; lets them finish when the server stops, up to a limit."""
+    """Counts calls; lets them finish when the server stops, up to a limit.
+
+    Attributes:
+        is_draining: Whether no new calls are taken.
+    """
 
     def __init__(self) -> None:
         """Begin open and empty."""
         self._deadlines: set[Deadline] = set()
         self._idle: asyncio.Event | None = None
         self._watch: asyncio.TimerHandle | None = None
-        self._is_draining = False
+        self.is_draining = False
 
     @property
     def count(self) -> int:
@@ -29,7 +33,7 @@ class Running:
 
     def check(self) -> None:
         """Raise ``ShuttingDown`` where no new calls are taken."""
-        if self._is_draining:
+        if self.is_draining:
             raise ShuttingDown("This server is stopping and takes no new calls; try again in a moment.", retry_after_s=5)
 
     def enter(self, deadline: Deadline) -> None:
@@ -46,7 +50,7 @@ class Running:
 
     async def drain(self, timeout_s: float) -> None:
         """Take no new calls, wait for the running ones, then end those that are left with an error in their own dialect."""
-        self._is_draining = True
+        self.is_draining = True
         self._idle = asyncio.Event()
         if not self._deadlines:
             return

@@ -201,11 +201,11 @@ async def test_an_answer_that_filled_the_buffer_is_followed_by_keep_alive_s_too(
 async def test_the_rest_of_a_body_that_nobody_wants_has_its_time(front):
     """A client that promises a body and sends nothing cannot hold a connection."""
     client = await front.connect()
-    front.server.pipeline.running._is_draining = True
+    front.server.pipeline.running.is_draining = True
     try:
         answer = await client.call(HEAD + b"Content-Length: 1000\r\n\r\n")
     finally:
-        front.server.pipeline.running._is_draining = False
+        front.server.pipeline.running.is_draining = False
 
     assert 503 == answer.status
     assert b"" == await client.rest()
