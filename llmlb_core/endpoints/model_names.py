@@ -23,6 +23,8 @@ _RULES: tuple[tuple[re.Pattern[str], tuple[Capability, ...]], ...] = (
     (re.compile(r"[-_.](vl|vision)([-_/.:]|$)|(^|/)llava"), (Capability.TEXT_GENERATION, Capability.VISION)),
 )
 
+_ANY = re.compile("|".join(pattern.pattern for pattern, _ in _RULES))
+
 
 @frozen
 class RefusedName:
@@ -87,7 +89,7 @@ def clean(models: Iterable[RemoteModel], shown: int = 20) -> CleanList:
 def capabilities_by_name(name: str) -> tuple[Capability, ...]:
     """Return what a model of this name can do, as far as a name tells; text where it tells nothing (66555000-F18)."""
     lower = name.lower()
-    for pattern, capabilities in _RULES:
+    for pattern, capabilities in _RULES if _ANY.search(lower) else ():
         if pattern.search(lower):
             return capabilities
     return (Capability.TEXT_GENERATION,)

@@ -15,6 +15,7 @@ from attrs import frozen
 from llmlb_core.contracts.endpoint_kind import EndpointKind, Server
 from llmlb_core.domain.remote import Report
 from llmlb_core.endpoints.model_names import CleanList, clean
+from llmlb_core.endpoints.offer import MANY
 from llmlb_core.errors import ServerError, ServerTimedOut, ServerUnreachable
 
 RECOGNISE_S = 15.0
@@ -104,7 +105,8 @@ async def list_models(server: Server, kind: EndpointKind) -> Listing:
     Raises:
         ServerError: It cannot be told.
     """
-    found = clean(await _guarded(kind, server, kind.list_models(server), LIST_S))
+    models = await _guarded(kind, server, kind.list_models(server), LIST_S)
+    found = clean(models) if len(models) <= MANY else await asyncio.to_thread(clean, models)
     try:
         responses = await _guarded(kind, server, kind.find_responses(server), RECOGNISE_S)
     except ServerError:

@@ -12,10 +12,9 @@ import attrs
 from llmlb_core.contracts.endpoint_kind import EndpointKind
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.facts import EndpointFacts
-from llmlb_core.domain.models import Capability
 from llmlb_core.domain.registration import Condition, EndpointStatus, Registration, ServedModel
 from llmlb_core.domain.remote import RemoteModel, Report
-from llmlb_core.endpoints.model_names import capabilities_by_name
+from llmlb_core.endpoints.offer import Offer
 from llmlb_core.endpoints.probe import UNKNOWN
 from llmlb_core.endpoints.server import ServerEndpoint
 from llmlb_core.settings.sections import EndpointSettings, TimeoutSettings
@@ -66,6 +65,7 @@ class RegisteredEndpoint(ServerEndpoint):
         self.listed: tuple[RemoteModel, ...] = ()
         self.listed_at: datetime | None = None
         self.served: Mapping[str, ServedModel] = {}
+        self._limit_by_models = 0
         super().__init__(_settings(registration, settings), address, registration.key, sweep)
         self._describe(registration)
 
@@ -94,7 +94,7 @@ class RegisteredEndpoint(ServerEndpoint):
             self.__dict__["relay"] = self._relay_watched
 
     def redescribe(self, registration: Registration) -> None:
-        """Take what an operator changed; calls that run keep what they began with, and their connections."""
+        """Take what an operator changed, but for what it offers; calls that run keep what they began with."""
         pool = self._pool
         super().__init__(_settings(registration, self._settings), self._address, registration.key, self._sweep)
         self._pool = pool
@@ -113,10 +113,13 @@ class RegisteredEndpoint(ServerEndpoint):
             self.facts = _facts(report, condition.latency_ms)
         self._weigh()
 
-    def lists(self, models: Sequence[RemoteModel]) -> None:
-        """Take what it lists."""
+    def offers(self, models: Sequence[RemoteModel], offer: Offer) -> None:
+        """Take what it lists, and what that comes to."""
         self.listed = tuple(models)
-        self._serve()
+        self.served = offer.models
+        self.models = tuple(offer.models)
+        self._limit_by_models = max((model.max_in_flight or 0 for model in self.listed), default=0)
+        self._weigh()
 
     def removed(self) -> None:
         """Take no more calls; those that run go on."""
@@ -132,14 +135,6 @@ class RegisteredEndpoint(ServerEndpoint):
     def _describe(self, registration: Registration) -> None:
         self.registration = registration
         self.id = registration.id
-        self._serve()
-
-    def _serve(self) -> None:
-        """Say what it serves: names by the operator's word or its own list, capabilities by the strongest word."""
-        said = self.registration
-        by_name = {model.id: model for model in self.listed}
-        names = said.models or tuple(by_name)
-        self.served = {name: _served(said, by_name.get(name), name) for name in names}
         self.models = tuple(self.served)
         self._weigh()
 
@@ -148,8 +143,7 @@ class RegisteredEndpoint(ServerEndpoint):
         report, said = self.report, self.registration
         self.kind = self.kind_object.name
         told = report.max_in_flight if report is not None else None
-        by_models = max((model.max_in_flight or 0 for model in self.listed), default=0)
-        self.max_in_flight = said.max_in_flight or told or by_models or self.kind_object.default_max_in_flight
+        self.max_in_flight = said.max_in_flight or told or self._limit_by_models or self.kind_object.default_max_in_flight
         self.unroutable_reason = self._reason()
 
     def _reason(self) -> str | None:
@@ -175,26 +169,6 @@ def _settings(said: Registration, settings: EndpointSettings) -> EndpointSetting
     if limit_s is not None:
         timeouts = attrs.evolve(timeouts, head_s=limit_s, first_token_s=limit_s, plain_s=limit_s)
     return attrs.evolve(settings, name=said.name, url=said.url, max_in_flight=said.max_in_flight or 8, timeouts=timeouts)
-
-
-def _served(said: Registration, listed: RemoteModel | None, name: str) -> ServedModel:
-    own = said.overrides.get(name) or said.capabilities
-    told = listed.capabilities if listed is not None else None
-    capabilities: tuple[Capability, ...] = own or told or capabilities_by_name(name)
-    source = "operator" if own else "server" if told else "name"
-    if listed is None:
-        return ServedModel(name, capabilities, source)  # type: ignore[arg-type]  # one of three literals
-    return ServedModel(
-        name,
-        capabilities,
-        source,  # type: ignore[arg-type]  # one of three literals
-        context_tokens=listed.context_tokens,
-        apis=listed.apis,
-        owned_by=listed.owned_by,
-        size_bytes=listed.size_bytes,
-        is_ready=listed.is_ready,
-        max_in_flight=listed.max_in_flight,
-    )
 
 
 def _facts(report: Report, latency_ms: float | None) -> EndpointFacts:

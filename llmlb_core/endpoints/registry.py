@@ -13,6 +13,7 @@ from llmlb_core.domain.endpoints import Target
 from llmlb_core.domain.models import Capability
 from llmlb_core.domain.registration import Condition, Registration
 from llmlb_core.domain.remote import RemoteModel, Report
+from llmlb_core.endpoints.offer import Offer, make_offer
 from llmlb_core.endpoints.probe import UNKNOWN
 from llmlb_core.endpoints.registered import RegisteredEndpoint
 from llmlb_core.settings.sections import EndpointSettings
@@ -122,24 +123,32 @@ class EndpointRegistry:
         endpoint.recognised(self.kind(registration.kind))
         endpoint.seen(condition or Condition(), None)
         endpoint.listed_at = listed_at
-        endpoint.lists(listed)
-        self._replace((*self.snapshot.endpoints, endpoint))
+        offer = make_offer(registration, listed, {})
+        endpoint.offers(listed, offer)
+        self._replace((*self.snapshot.endpoints, endpoint), endpoint, offer.changed)
         return endpoint
 
-    def change(self, endpoint: RegisteredEndpoint, registration: Registration) -> None:
-        """Take what an operator changed. Calls that run, and those that wait, go on."""
+    def change(self, endpoint: RegisteredEndpoint, registration: Registration, offer: Offer | None = None) -> None:
+        """Take what an operator changed. Calls that run, and those that wait, go on.
+
+        Args:
+            endpoint: What is changed.
+            registration: What is said of it now.
+            offer: What that comes to, where it was prepared; it is of use only while nothing else changed.
+        """
         before = endpoint.max_in_flight, endpoint.unroutable_reason
         kind_before = endpoint.registration.kind
         endpoint.redescribe(registration)
         if registration.kind != kind_before:
             endpoint.recognised(self.kind(registration.kind))
-        self._replace(self.snapshot.endpoints)
+        self._offer(endpoint, endpoint.listed, offer)
         self._tell(endpoint, before)
 
     def remove(self, endpoint: RegisteredEndpoint) -> None:
         """Send nothing more there. Calls that run finish; then its connections are closed."""
         endpoint.removed()
-        self._replace(tuple(each for each in self.snapshot.endpoints if each is not endpoint))
+        left = tuple(each for each in self.snapshot.endpoints if each is not endpoint)
+        self._replace(left, endpoint, frozenset(endpoint.served))
         self._retired.append(endpoint)
         self.close_retired()
 
@@ -156,14 +165,13 @@ class EndpointRegistry:
         endpoint.seen(condition, report)
         self._tell(endpoint, before)
 
-    def lists(self, endpoint: RegisteredEndpoint, models: Sequence[RemoteModel], listed_at: datetime) -> None:
-        """Take what a server lists."""
+    def lists(
+        self, endpoint: RegisteredEndpoint, models: Sequence[RemoteModel], listed_at: datetime, offer: Offer | None = None
+    ) -> None:
+        """Take what a server lists; *offer* is what that comes to, where it was prepared."""
         before = endpoint.max_in_flight, endpoint.unroutable_reason
-        served = endpoint.served
         endpoint.listed_at = listed_at
-        endpoint.lists(models)
-        if endpoint.served != served:
-            self._replace(self.snapshot.endpoints)
+        self._offer(endpoint, models, offer)
         self._tell(endpoint, before)
 
     def kind(self, name: str | None) -> EndpointKind:
@@ -182,20 +190,36 @@ class EndpointRegistry:
             endpoint.close()
         self._retired.clear()
 
-    def _replace(self, endpoints: tuple[RegisteredEndpoint, ...]) -> None:
-        by_model: dict[str, list[RegisteredEndpoint]] = {}
-        for endpoint in endpoints:
-            for model in endpoint.served:
-                by_model.setdefault(model, []).append(endpoint)
-        tuples = {model: tuple(found) for model, found in by_model.items()}
-        self.snapshot = Snapshot(endpoints, {each.id: each for each in endpoints}, tuples)
-        # Targets of models that did not change stay the same objects: routers remember turns by them.
-        kept = {}
-        for model, shared in self._shared.items():
-            if model in tuples:
-                made = _share(model, tuples[model])
-                kept[model] = shared if made.is_like(shared) else made
-        self._shared = kept
+    def _offer(self, endpoint: RegisteredEndpoint, models: Sequence[RemoteModel], offer: Offer | None) -> None:
+        if offer is None or offer.said is not endpoint.registration:
+            offer = make_offer(endpoint.registration, models, endpoint.served)
+        endpoint.offers(models, offer)
+        self._replace(self.snapshot.endpoints, endpoint, offer.changed)
+
+    def _replace(self, endpoints: tuple[RegisteredEndpoint, ...], endpoint: RegisteredEndpoint, changed: frozenset[str]) -> None:
+        """Make the snapshot of *endpoints*, where *endpoint* offers something else under the names *changed*."""
+        by_model = dict(self.snapshot.endpoints_by_model)
+        is_in = not endpoint.is_removed
+        alone, served = (endpoint,), endpoint.served if is_in else {}
+        for model in changed:
+            found = by_model.get(model)
+            if found is None:  # the usual case, and of some servers ten thousand times in a row
+                if model in served:
+                    by_model[model] = alone
+                continue
+            others = tuple([each for each in found if each is not endpoint])
+            if model in served:
+                by_model[model] = found if len(others) < len(found) else (*others, endpoint)
+            elif others:
+                by_model[model] = others
+            else:
+                by_model.pop(model, None)
+            # Targets of models that did not change stay the same objects: routers remember turns by them.
+            known = self._shared.pop(model, None)
+            if known is not None and model in by_model:
+                made = _share(model, by_model[model])
+                self._shared[model] = known if made.is_like(known) else made
+        self.snapshot = Snapshot(endpoints, {each.id: each for each in endpoints}, by_model)
 
     def _tell(self, endpoint: RegisteredEndpoint, before: tuple[int, str | None]) -> None:
         """Wake whoever waits for *endpoint*, where it takes more than before."""

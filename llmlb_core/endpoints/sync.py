@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -12,7 +13,8 @@ from llmlb_core.contracts.endpoint_kind import Server
 from llmlb_core.domain.registration import Condition, ServedModel
 from llmlb_core.domain.remote import RemoteModel
 from llmlb_core.endpoints.model_names import RefusedName
-from llmlb_core.endpoints.probe import Listing, list_models
+from llmlb_core.endpoints.offer import MANY, prepare_offer
+from llmlb_core.endpoints.probe import list_models
 from llmlb_core.endpoints.registered import RegisteredEndpoint
 from llmlb_core.endpoints.registry import EndpointRegistry
 
@@ -46,26 +48,21 @@ async def sync(registry: EndpointRegistry, endpoint: RegisteredEndpoint, server:
         ServerError: It cannot be told; what was known stays (66555000-E3).
     """
     listing = await list_models(server, endpoint.kind_object)
-    return take(registry, endpoint, listing)
-
-
-def take(registry: EndpointRegistry, endpoint: RegisteredEndpoint, listing: Listing) -> Synced:
-    """Bring *listing* into *registry*, in one step."""
-    before, listed_before = dict(endpoint.served), endpoint.listed
-    found = listing.found
+    before, listed_before, found = endpoint.served, endpoint.listed, listing.found
+    offer = await prepare_offer(endpoint.registration, found.models, before)
     flag_before = endpoint.condition.supports_responses
     if listing.supports_responses is not None and listing.supports_responses != flag_before:
         registry.seen(endpoint, _with_flag(endpoint.condition, listing.supports_responses))
-    registry.lists(endpoint, found.models, datetime.now(UTC).replace(microsecond=0))
+    registry.lists(endpoint, found.models, datetime.now(UTC).replace(microsecond=0), offer)
     after = endpoint.served
     return Synced(
         models=tuple(after.values()),
-        added=tuple(name for name in after if name not in before),
-        removed=tuple(name for name in before if name not in after),
-        updated=tuple(name for name, model in after.items() if name in before and before[name] != model),
+        added=tuple(name for name in offer.changed if name not in before),
+        removed=tuple(name for name in offer.changed if name not in after),
+        updated=tuple(name for name in offer.changed if name in after and name in before),
         refused=found.refused,
         refused_count=found.refused_count,
-        is_news=_kept(listed_before) != _kept(found.models),
+        is_news=await _is_news(listed_before, found.models),
     )
 
 
@@ -73,6 +70,13 @@ def _with_flag(condition: Condition, supports_responses: bool) -> Condition:  # 
     return attrs.evolve(condition, supports_responses=supports_responses)
 
 
-def _kept(models: Sequence[RemoteModel]) -> list[RemoteModel]:
-    """Return *models* without what changes from minute to minute."""
-    return [attrs.evolve(model, is_ready=None) for model in models]
+async def _is_news(before: Sequence[RemoteModel], after: Sequence[RemoteModel]) -> bool:
+    """Say whether a list changed, but for what changes from minute to minute."""
+
+    def differ() -> bool:
+        return len(before) != len(after) or any(
+            one != other and attrs.evolve(one, is_ready=None) != attrs.evolve(other, is_ready=None)
+            for one, other in zip(before, after, strict=True)
+        )
+
+    return differ() if len(after) <= MANY else await asyncio.to_thread(differ)

@@ -15,6 +15,7 @@ from llmlb_core.domain.registration import EndpointStatus, HealthCheck, Registra
 from llmlb_core.endpoints.asking import Asker
 from llmlb_core.endpoints.health import HealthWatch
 from llmlb_core.endpoints.of_settings import FileServer
+from llmlb_core.endpoints.offer import prepare_offer
 from llmlb_core.endpoints.registered import RegisteredEndpoint
 from llmlb_core.endpoints.registry import EndpointRegistry
 from llmlb_core.endpoints.sync import Synced
@@ -250,7 +251,8 @@ class EndpointOffice:
             if not await self._store.change(stored, version):
                 raise _not_found(said.id)
             before = endpoint.registration
-            self.registry.change(endpoint, attrs.evolve(said, version=version + 1))
+            changed = attrs.evolve(said, version=version + 1)
+            self.registry.change(endpoint, changed, await prepare_offer(changed, endpoint.listed, endpoint.served))
         if (before.key, before.kind, before.check_interval_s) != (said.key, said.kind, said.check_interval_s):
             self.watch.watch(endpoint)
 

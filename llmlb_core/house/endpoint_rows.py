@@ -9,6 +9,7 @@ import attrs
 
 from llmlb_core.domain.registration import Registration
 from llmlb_core.endpoints.health import HealthWatch
+from llmlb_core.endpoints.offer import prepare_offer
 from llmlb_core.endpoints.registered import RegisteredEndpoint
 from llmlb_core.endpoints.registry import EndpointRegistry
 from llmlb_core.endpoints.wishes import address_key
@@ -84,10 +85,12 @@ class EndpointRows:
                 await self._add(row)
             return
         if said.version != known.registration.version:
-            self._registry.change(known, await self._unsealed(row))
+            unsealed = await self._unsealed(row)
+            self._registry.change(known, unsealed, await prepare_offer(unsealed, known.listed, known.served))
             self._watch.watch(known)
         if row.listed_at is not None and (known.listed_at is None or row.listed_at > known.listed_at):
-            self._registry.lists(known, await self._store.models(said.id), row.listed_at)
+            models = await self._store.models(said.id)
+            self._registry.lists(known, models, row.listed_at, await prepare_offer(known.registration, models, known.served))
 
     async def _add(self, row: StoredEndpoint) -> None:
         said = await self._unsealed(row)
