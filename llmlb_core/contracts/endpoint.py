@@ -73,6 +73,7 @@ class Endpoint(ABC):
         kind: ``local``, or the kind of server.
         in_flight: Calls that hold a lease here. Only the stage ``acquire`` changes it.
         facts: What its last health check told; None where there was none, or where it told nothing.
+        is_loading: Whether it is not routable only because it still loads: a call that nothing else can serve waits for it.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Endpoint(ABC):
     kind: str
     in_flight: int = 0
     facts: EndpointFacts | None = None
+    is_loading: bool = False
 
     @property
     @abstractmethod

@@ -21,6 +21,7 @@
     │   ├── QueueFull                 429  queue_full
     │   ├── RateLimited               429  rate_limit_exceeded     (a quota of the principal is used up)
     │   ├── InternalError             500  internal_error          (a defect, here or in a plugin)
+    │   ├── RouteNotSupported         501  not_implemented         (nothing that serves the model has the route)
     │   ├── EndpointFailed            502  bad_gateway
     │   │   ├── EngineFailed          502  engine_failed           (load failed, crashed, raised)
     │   │   ├── EndpointBusy          429  endpoint_busy           (it said so itself)
@@ -82,6 +83,7 @@ from llmlb_core.errors.call import (
     QueueFull as QueueFull,
     RateLimited as RateLimited,
     InternalError as InternalError,
+    RouteNotSupported as RouteNotSupported,
     EndpointFailed as EndpointFailed,
     EngineFailed as EngineFailed,
     EndpointBusy as EndpointBusy,

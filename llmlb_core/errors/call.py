@@ -177,6 +177,13 @@ class InternalError(CallError):
     """A defect in llmlb or in a plugin; the log has the traceback."""
 
 
+class RouteNotSupported(CallError):
+    """The model is known, but nothing that serves it has the route (24157000-F16)."""
+
+    status = 501
+    code = "not_implemented"
+
+
 class EndpointFailed(CallError):
     """What the call was sent to failed before the answer began."""
 
@@ -204,7 +211,6 @@ class EndpointRefused(EndpointFailed):
     """What the call was sent to does not accept the credential that this server has for it: an operator mends that."""
 
     code = "endpoint_refused"
-    is_retryable = False
 
 
 class EndpointTimeout(EndpointFailed):

@@ -180,7 +180,12 @@ class WorkerSettings:
         None, "How many models may be loaded at a time.", env=("LLM_MAX_LOADED_MODELS",), minimum=1
     )
     load_timeout_s: float = setting(600.0, "How long loading may take.", minimum=1)
-    warmup_wait_s: float = setting(30.0, "How long a call waits for its model to load before it is answered 503.", minimum=0)
+    warmup_wait_s: float = setting(
+        30.0,
+        "How long a call waits while its model loads, here or at every server that has it, before it is answered 503.",
+        env=("LLMLB_WAIT_TIMEOUT_SECS",),
+        minimum=0,
+    )
     hang_timeout_s: float = setting(60.0, "A worker that shows no sign of life for so long is ended.", minimum=1)
     threads: int | None = setting(None, "CPU threads per worker; absent = physical cores - 1.", minimum=1)
     trust_code: bool = setting(False, "Load weights that need pickle or remote code.")
@@ -301,6 +306,23 @@ class AdmissionSettings:
         env=("LLMLB_QUEUE_TIMEOUT_SECS", "QUEUE_TIMEOUT_SECS"),
         minimum=0,
         maximum=3600,
+    )
+    model_queue_size: int | None = setting(
+        None, "Calls that may wait for one model; absent = as many as over all.", minimum=0, maximum=10000
+    )
+    warning_0_1: float = setting(
+        0.5,
+        "From this share of `queue_size` on the load status says `warning`.",
+        env=("LLMLB_WARNING_THRESHOLD",),
+        minimum=0,
+        maximum=1,
+    )
+    overload_0_1: float = setting(
+        0.8,
+        "From this share on it says `overloaded`, and no call begins to wait for a model that is still loading.",
+        env=("LLMLB_OVERLOAD_THRESHOLD",),
+        minimum=0,
+        maximum=1,
     )
     weights: dict[str, float] = setting(
         dict, "Share of a principal in the queue, by id or name; absent = its own weight, mostly 1.", minimum=0.001, maximum=1000

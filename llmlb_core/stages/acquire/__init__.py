@@ -5,7 +5,8 @@ slips in between. A *line* holds the calls that wait for one set of endpoints; a
 """
 
 from llmlb_core.stages.acquire.lease import Lease, Waiting
+from llmlb_core.stages.acquire.pressure import Pressure, load_ratio
 from llmlb_core.stages.acquire.stage import Acquire
 from llmlb_core.stages.acquire.stats import AcquireStats, QueueStats
 
-__all__ = ["Acquire", "AcquireStats", "Lease", "QueueStats", "Waiting"]
+__all__ = ["Acquire", "AcquireStats", "Lease", "Pressure", "QueueStats", "Waiting", "load_ratio"]

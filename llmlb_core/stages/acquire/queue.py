@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import merge
 from math import isfinite
+from typing import Protocol
 
 from attrs import define, field
 
@@ -18,6 +19,15 @@ MAX_DOORS = 10_000
 EWMA_SHARE = 0.2
 
 Place = tuple[float, int]
+Look = Callable[[], Sequence[Target]]
+"""Says what a call may be sent to now; raises ``CallError`` where that is nothing any more."""
+
+
+class Timer(Protocol):
+    """What ``call_later`` returns."""
+
+    def cancel(self) -> None:
+        """Forget it."""
 
 
 @define(eq=False)
@@ -54,6 +64,9 @@ class Entry:
         place: Sort key and arrival number; unique, so that equal keys are served as they came.
         future: Set to the lease, or to the error that ends the wait.
         since: When the call asked.
+        gives_up_at: When it has waited long enough.
+        look: Asked again when endpoints or their models change.
+        timer: Rings at ``gives_up_at``, or earlier where it waits for something to load.
     """
 
     waiter: Waiter
@@ -63,7 +76,10 @@ class Entry:
     line: Line
     future: asyncio.Future[Lease]
     since: float
+    gives_up_at: float
+    look: Look
     position: int = 0
+    timer: Timer | None = None
 
 
 @define(eq=False)
@@ -89,6 +105,7 @@ class Lines:
     """
 
     waiting_count: int = 0
+    _count_by_model: dict[str, int] = field(factory=dict)
     _line_by_ids: dict[frozenset[str], Line] = field(factory=dict)
     _door_by_id: dict[str, Door] = field(factory=dict)
     _arrival_count: int = 0
@@ -133,6 +150,20 @@ class Lines:
         """Return the line of a set of endpoints, or a new one that counts once somebody enters it."""
         return self._line_by_ids.get(ids) or Line(ids, tuple(self.door(endpoint_id) for endpoint_id in ids))
 
+    def all(self) -> list[Line]:
+        """Every line, as they are now."""
+        return [*self._line_by_ids.values()]
+
+    def leading_to(self, endpoint_id: str) -> list[Line]:
+        """Every line that leads to this endpoint, as they are now."""
+        door = self._door_by_id.get(endpoint_id)
+        return [] if door is None else [*door.lines]
+
+    @property
+    def count_by_model(self) -> Mapping[str, int]:
+        """Calls in all lines, by the model that they wait for; none is 0."""
+        return self._count_by_model
+
     def next_place(self, sort_key: float) -> Place:
         """Return the place of a call that arrives now."""
         self._arrival_count += 1
@@ -147,6 +178,8 @@ class Lines:
                 door.lines.append(line)
         insort(line.entries, (*entry.place, entry))
         self.waiting_count += 1
+        model = entry.target.model
+        self._count_by_model[model] = self._count_by_model.get(model, 0) + 1
 
     def leave(self, entry: Entry) -> bool:
         """Take a call out of its line; False where it is not in it any more."""
@@ -156,6 +189,10 @@ class Lines:
             return False
         del entries[index]
         self.waiting_count -= 1
+        model = entry.target.model
+        self._count_by_model[model] -= 1
+        if not self._count_by_model[model]:
+            del self._count_by_model[model]
         if not entries:
             del self._line_by_ids[entry.line.ids]
             for door in entry.line.doors:

@@ -5,34 +5,29 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
 
 from llmlb_core.contracts.admission import AdmissionPolicy, Admit, Load, Reject, Wait, Waiter
 from llmlb_core.contracts.endpoint import Endpoint
 from llmlb_core.contracts.router import Router
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Candidate, Choice, Outcome, Target
-from llmlb_core.errors import CallError, QueueFull
-from llmlb_core.settings.sections import AdmissionSettings
+from llmlb_core.errors import CallError
+from llmlb_core.settings.sections import AdmissionSettings, WorkerSettings
 from llmlb_core.stages.acquire.asking import Asking
 from llmlb_core.stages.acquire.lease import Lease, Waiting
-from llmlb_core.stages.acquire.queue import Entry, Lines
-from llmlb_core.stages.acquire.refusals import busy_text, queue_full, queue_timeout
+from llmlb_core.stages.acquire.pressure import Pressure, pressure_of
+from llmlb_core.stages.acquire.queue import Lines, Look, Timer
+from llmlb_core.stages.acquire.refusals import busy_text, queue_full, too_many_for_loading
+from llmlb_core.stages.acquire.room import WaitingRoom
 from llmlb_core.stages.acquire.stats import AcquireStats, QueueStats
-from llmlb_core.stages.acquire.survey import Survey, free_candidates, survey
+from llmlb_core.stages.acquire.survey import Survey, survey
 from llmlb_core.telemetry.log import get_logger
 
 LEAST_WEIGHT = 0.001
+WARMUP_S = WorkerSettings().warmup_wait_s
 _log = get_logger("acquire")
 _NOBODY: frozenset[str] = frozenset()
-
-
-class Timer(Protocol):
-    """What ``call_later`` returns."""
-
-    def cancel(self) -> None:
-        """Forget it."""
 
 
 class Acquire:
@@ -51,6 +46,7 @@ class Acquire:
         policy: AdmissionPolicy,
         settings: AdmissionSettings,
         *,
+        warmup_wait_s: float = WARMUP_S,
         clock: Callable[[], float] = time.monotonic,
         call_later: Callable[[float, Callable[[], None]], Timer] | None = None,
     ) -> None:
@@ -60,6 +56,7 @@ class Acquire:
             router_for: Which router places a call at a target.
             policy: Who waits, and before whom.
             settings: Bounds of the queue, and weights.
+            warmup_wait_s: How long a call waits while everything that could serve it still loads.
             clock: Seconds, on the scale of ``Call.deadline_at``.
             call_later: Starts a timer; absent = the running loop's.
         """
@@ -67,9 +64,17 @@ class Acquire:
         self._settings = settings
         self._weights = settings.weights
         self._clock = clock
-        self._call_later = call_later
         self._lines = Lines()
         self._stats = AcquireStats(clock)
+        self._room = WaitingRoom(
+            self._lines,
+            self._asking,
+            self._stats,
+            self._grant,
+            limits_s=(settings.queue_timeout_s, warmup_wait_s),
+            clock=clock,
+            call_later=call_later,
+        )
         self._lease_count = 0
         self.dropped_count = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -80,20 +85,23 @@ class Acquire:
         targets: Sequence[Target],
         exclude: frozenset[str] = _NOBODY,
         on_wait: Callable[[Waiting], None] | None = None,
+        look: Look | None = None,
     ) -> Lease:
         """Return a lease; whoever gets it releases it.
 
-        Candidates are the endpoints of the first target that has a routable one. When cancelled, the call leaves its line, and a
-        lease that it was handed in the same moment goes to the next.
+        Candidates are the endpoints of the first target that has a routable one, or else of the first that has one which loads.
+        When cancelled, the call leaves its line, and a lease that it was handed in the same moment goes to the next.
 
         Args:
             call: What to place.
             targets: In order of preference.
             exclude: Ids of endpoints that were tried already.
             on_wait: Told where the call stands, when it must wait; not called otherwise.
+            look: Returns the targets of that moment, for a call that waits while endpoints come and go; absent = *targets*.
 
         Raises:
-            NoEndpoint: Nothing is routable.
+            NoEndpoint: Nothing is routable, or while it waited everything went away.
+            ModelLoading: Nothing has loaded in time; or the queue is too full to wait for that.
             QueueFull: Something is busy, and as many calls wait as may.
             QueueTimeout: No slot became free in time.
             InternalError: The router or the policy failed.
@@ -105,8 +113,8 @@ class Acquire:
         if self._lines.waiting_count:
             view, contested = self._let_others_first(view, targets, exclude)
         must_wait = contested or not view.free
-        if must_wait and self._lines.waiting_count >= self._settings.queue_size:
-            raise self._full(call, view)
+        if must_wait:
+            self._check_room(call, view)
         load = self._load(call, view, has_waiters=contested, must_wait=must_wait)
         verdict = self._asking.decide(call, load)
         if type(verdict) is Reject:
@@ -117,10 +125,12 @@ class Acquire:
             if choice is not None:
                 return self._grant(choice, 0.0, 0)
         waiter = Waiter(call, float(verdict.sort_key) if isinstance(verdict, Wait) else math.inf, load.queue)
-        if self._lines.waiting_count >= self._settings.queue_size:
+        try:
+            self._check_room(call, view)
+        except CallError:
             self._asking.left(waiter)
-            raise self._full(call, view)
-        return await self._wait(waiter, view, exclude, on_wait)
+            raise
+        return await self._room.wait(waiter, view, exclude, look or (lambda: targets), on_wait)
 
     def at_once(self, call: Call, targets: Sequence[Target]) -> Lease | None:
         """Return a lease where nobody waits and the policy has nothing to decide; None = await the call of the stage itself."""
@@ -140,13 +150,51 @@ class Acquire:
         return self._grant(choice, 0.0, 0) if choice is not None else None
 
     def wake(self, endpoint: Endpoint) -> None:
-        """Hand out what is free at *endpoint*: it became routable, or grew."""
-        if self._lines.has_waiters(endpoint.id):
-            self._serve(endpoint)
+        """*endpoint* changed: hand out what is free there; or where it takes no calls now, send away who has nothing else."""
+        if not self._lines.has_waiters(endpoint.id):
+            return
+        if endpoint.unroutable_reason is None:
+            self._room.serve(endpoint)
+        else:
+            self._room.give_up_on(endpoint)
+
+    def look_again(self) -> None:
+        """Which endpoints have which model has changed: whoever waits may wait for others from now on."""
+        if self._lines.waiting_count:
+            self._room.look_again()
+
+    def outlook(self, targets: Sequence[Target]) -> Waiting | None:
+        """Return where a call of *targets* would stand if it had to wait now; None where nothing could serve it."""
+        try:
+            view = survey(targets, _NOBODY)
+        except CallError:
+            return None
+        position = 1 + self._lines.ahead_count(view.ids, (math.inf, 0))
+        return Waiting(position, self._room.estimate_s(view, position))
 
     def stats(self) -> QueueStats:
         """Return the figures of now and of the last hour."""
         return self._stats.snapshot(self._lines.waiting_count, self._lease_count)
+
+    @property
+    def totals(self) -> AcquireStats:
+        """The counts since the start."""
+        return self._stats
+
+    @property
+    def settings(self) -> AdmissionSettings:
+        """The bounds of the queue."""
+        return self._settings
+
+    @property
+    def waiting_by_model(self) -> Mapping[str, int]:
+        """Calls that wait now, by model; models for which nobody waits are not there."""
+        return self._lines.count_by_model
+
+    @property
+    def pressure(self) -> Pressure:
+        """How full the queue is."""
+        return pressure_of(self._lines.waiting_count, self._settings)
 
     @property
     def fault_counts(self) -> dict[str, int]:
@@ -165,7 +213,7 @@ class Acquire:
         self._lines.served(endpoint.id, seconds)
         self._stats.processed(seconds, now)
         if self._lines.waiting_count and self._lines.has_waiters(endpoint.id):
-            self._serve(endpoint)
+            self._room.serve(endpoint)
 
     def reclaim(self, endpoint: Endpoint, granted_at: float) -> None:
         """Take back the slot of a lease that was dropped; the garbage collector may run in any thread."""
@@ -187,7 +235,7 @@ class Acquire:
         if not waited_for:
             return view, False
         for candidate in waited_for:
-            self._serve(candidate.endpoint)
+            self._room.serve(candidate.endpoint)
         view = survey(targets, exclude)
         free = [candidate for candidate in view.free if not self._lines.has_waiters(candidate.endpoint.id)]
         if free:
@@ -217,88 +265,24 @@ class Acquire:
         self._lease_count += 1
         return Lease(self, choice, self._clock(), waited_s, position)
 
-    async def _wait(
-        self, waiter: Waiter, view: Survey, exclude: frozenset[str], on_wait: Callable[[Waiting], None] | None
-    ) -> Lease:
-        loop = asyncio.get_running_loop()
-        now = self._clock()
-        line = self._lines.line(view.ids)
-        entry = Entry(waiter, self._lines.next_place(waiter.sort_key), view.target, exclude, line, loop.create_future(), now)
-        self._lines.enter(entry)
-        timer: Timer | None = None
-        lease: Lease | None = None
-        try:
-            for candidate in view.free:
-                self._serve(candidate.endpoint)
-            if not entry.future.done():
-                timeout_s = max(0.0, min(self._settings.queue_timeout_s, waiter.call.deadline_at - now))
-                timer = (self._call_later or loop.call_later)(timeout_s, lambda: self._time_out(entry))
-                entry.position = 1 + self._lines.ahead_count(view.ids, entry.place)
-                if on_wait is not None:
-                    on_wait(Waiting(entry.position, self._estimate(view, entry.position)))
-            lease = await entry.future
-            return lease
-        finally:
-            if timer is not None:
-                timer.cancel()
-            if lease is None:
-                self._abandon(entry)
+    def _check_room(self, call: Call, view: Survey) -> None:
+        """Refuse a call that would have to wait where as many wait as may.
 
-    def _serve(self, endpoint: Endpoint) -> None:
-        """Hand free slots of *endpoint* to those who wait for it, smallest sort key first, until none can be handed out."""
-        door = self._lines.door(endpoint.id)
-        while door.lines and endpoint.unroutable_reason is None and endpoint.in_flight < endpoint.max_in_flight:
-            if not any(self._offer(entry, endpoint) for entry in door.waiting()):
-                return
-
-    def _offer(self, entry: Entry, endpoint: Endpoint) -> bool:
-        """Choose for one waiter; True where it left its line, with a lease or an error."""
-        if entry.future.done():  # cancelled in this loop turn; its task takes it out
-            return False
-        free, _, _ = free_candidates(entry.target, entry.exclude)
-        if not any(candidate.endpoint is endpoint for candidate in free):
-            return False
-        try:
-            choice = self._asking.choose(entry.waiter.call, entry.target, free)
-        except CallError as error:
-            self._lines.leave(entry)
-            self._asking.left(entry.waiter)
-            entry.future.set_exception(error)
-            return True
-        if choice is None:
-            return False
-        self._lines.leave(entry)
-        waited_s = self._clock() - entry.since if entry.position else 0.0
-        lease = self._grant(choice, waited_s, entry.position)
-        self._lines.door(lease.endpoint.id).passed(entry.waiter.sort_key)
-        self._asking.granted(entry.waiter)
-        if entry.position:
-            self._stats.waited(waited_s)
-        entry.future.set_result(lease)
-        return True
-
-    def _abandon(self, entry: Entry) -> None:
-        """Clean up after a call that will not use what it waited for."""
-        if self._lines.leave(entry):
-            self._asking.left(entry.waiter)
-        future = entry.future
-        if future.done() and not future.cancelled() and future.exception() is None:
-            future.result().release(Outcome.CANCELLED)
-
-    def _time_out(self, entry: Entry) -> None:
-        if entry.future.done() or not self._lines.leave(entry):
+        Raises:
+            ModelLoading: It would wait for something to load; what is left of the queue is for calls that can be served.
+            QueueFull: It would wait for a slot.
+        """
+        settings, lines = self._settings, self._lines
+        count, bound = lines.waiting_count, settings.model_queue_size
+        if view.is_warming and (pressure_of(count, settings) is Pressure.OVERLOADED or not settings.queue_size):
+            self._stats.rejected()
+            raise too_many_for_loading(call.model, count, settings.queue_size)
+        if count >= settings.queue_size:
+            told = busy_text(call.model, len(view.ids), count)
+        elif bound is not None and lines.count_by_model.get(view.target.model, 0) >= bound:
+            told = busy_text(call.model, len(view.ids), bound)
+        else:
             return
-        self._asking.left(entry.waiter)
-        self._stats.timed_out()
-        waited_s = self._clock() - entry.since
-        entry.future.set_exception(queue_timeout(entry.target.model, waited_s, self._lines.waiting_count))
-
-    def _estimate(self, view: Survey, position: int) -> float | None:
-        """Mean service time × position, shared by all slots (05098000-F11)."""
-        mean_s = self._lines.mean_service_s(view.ids)
-        return None if mean_s is None else mean_s * position / view.slot_count
-
-    def _full(self, call: Call, view: Survey) -> QueueFull:
         self._stats.rejected()
-        position = 1 + self._lines.ahead_count(view.ids, (math.inf, 0))
-        return queue_full(busy_text(call.model, len(view.ids), self._lines.waiting_count), self._estimate(view, position))
+        position = 1 + lines.ahead_count(view.ids, (math.inf, 0))
+        raise queue_full(told, self._room.estimate_s(view, position))

@@ -22,6 +22,7 @@ class QueueStats:
         avg_process_time_ms: Mean time that leases were held; 0 where none was given back.
         timeout_count: Calls that waited in vain.
         rejected_count: Calls that were not allowed to wait.
+        served_count: Leases that were given back.
     """
 
     waiting_count: int
@@ -30,6 +31,7 @@ class QueueStats:
     avg_process_time_ms: float
     timeout_count: int
     rejected_count: int
+    served_count: int = 0
 
 
 @define
@@ -46,10 +48,17 @@ class _Bucket:
 
 
 class AcquireStats:
-    """Adds up one minute at a time and forgets what is older than an hour."""
+    """Adds up one minute at a time and forgets what is older than an hour.
+
+    Attributes:
+        waited_total: Calls that got a lease after a wait, since the start.
+        timed_out_total: Calls that waited in vain, since the start.
+        rejected_total: Calls that were not allowed to wait, since the start.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """Begin empty."""
+        self.waited_total = self.timed_out_total = self.rejected_total = 0
         self._clock = clock
         self._latest = _Bucket(clock())
         self._buckets: deque[_Bucket] = deque([self._latest], maxlen=int(WINDOW_S / BUCKET_S))
@@ -59,6 +68,7 @@ class AcquireStats:
         bucket = self._current(self._clock())
         bucket.wait_s += seconds
         bucket.wait_count += 1
+        self.waited_total += 1
 
     def processed(self, seconds: float, now: float) -> None:
         """A lease was given back."""
@@ -71,10 +81,12 @@ class AcquireStats:
     def timed_out(self) -> None:
         """A call waited in vain."""
         self._current(self._clock()).timeout_count += 1
+        self.timed_out_total += 1
 
     def rejected(self) -> None:
         """A call was not allowed to wait."""
         self._current(self._clock()).rejected_count += 1
+        self.rejected_total += 1
 
     def snapshot(self, waiting_count: int, processing_count: int) -> QueueStats:
         """Return the figures of the last hour."""
@@ -89,6 +101,7 @@ class AcquireStats:
             avg_process_time_ms=1000 * sum(bucket.process_s for bucket in buckets) / process_count if process_count else 0.0,
             timeout_count=sum(bucket.timeout_count for bucket in buckets),
             rejected_count=sum(bucket.rejected_count for bucket in buckets),
+            served_count=process_count,
         )
 
     def _current(self, now: float) -> _Bucket:
