@@ -149,6 +149,7 @@ class Yard:
         router: Router | None = None,
         policy: AdmissionPolicy | None = None,
         settings: AdmissionSettings | None = None,
+        warmup_wait_s: float = 30.0,
     ) -> None:
         """Open with nobody in it."""
         self.clock = VirtualClock()
@@ -158,6 +159,7 @@ class Yard:
             lambda _call, _target: chooser,
             policy or InOrder(),
             settings or AdmissionSettings(),
+            warmup_wait_s=warmup_wait_s,
             clock=self.clock,
             call_later=self.clock.call_later,
         )
@@ -165,7 +167,14 @@ class Yard:
         self._runner = asyncio.Runner()
 
     def arrive(
-        self, principal: str = "A", ids: Sequence[str] = (), *, model: str = "m", deadline_s: float = 1e6, weight: float = 1.0
+        self,
+        principal: str = "A",
+        ids: Sequence[str] = (),
+        *,
+        model: str = "m",
+        deadline_s: float = 1e6,
+        weight: float = 1.0,
+        look: Callable[[], Sequence[Target]] | None = None,
     ) -> Arrival:
         """Let a call come: it has a lease, an error, or waits, when this returns.
 
@@ -175,13 +184,15 @@ class Yard:
             model: What is called.
             deadline_s: Of the whole call.
             weight: Of the principal.
+            look: Says what it may be sent to while it waits; absent = the same as at first.
         """
         chosen = tuple(self.endpoints[endpoint_id] for endpoint_id in ids) or tuple(self.endpoints.values())
         arrival = Arrival(self, len(self.arrivals), principal, frozenset(endpoint.id for endpoint in chosen))
-        call = make_call(principal, model=model, deadline_at=self.clock() + deadline_s, weight=weight)
+        now = self.clock()
+        call = make_call(principal, model=model, deadline_at=now + deadline_s, weight=weight, received_at=now)
 
         async def ask() -> Lease:
-            return await self.acquire(call, [Target(model, chosen)], on_wait=arrival.waiting.append)
+            return await self.acquire(call, [Target(model, chosen)], on_wait=arrival.waiting.append, look=look)
 
         async def start() -> None:
             arrival.task = asyncio.create_task(ask())

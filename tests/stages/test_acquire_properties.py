@@ -13,7 +13,7 @@ from llmlb_router_basic.round_robin import RoundRobin
 from llmlb_testing.yard import Arrival, FakeEndpoint, Yard
 
 from llmlb_core.domain.endpoints import Outcome
-from llmlb_core.errors import NoEndpoint, QueueFull, QueueTimeout
+from llmlb_core.errors import ModelLoading, NoEndpoint, QueueFull, QueueTimeout
 from llmlb_core.settings.sections import AdmissionSettings
 
 QUEUE_SIZE = 6
@@ -41,8 +41,9 @@ class Traffic(RuleBasedStateMachine):
             taken = call.lease.endpoint.id
             assert not [other for other in before if taken in other.ids], "a new call passed somebody who waits for that slot"
         elif not call.is_waiting:
-            assert isinstance(call.error, QueueFull | NoEndpoint)
+            assert isinstance(call.error, QueueFull | NoEndpoint | ModelLoading)
             assert not isinstance(call.error, QueueFull) or len(before) == QUEUE_SIZE
+            assert not isinstance(call.error, ModelLoading) or len(before) >= 0.8 * QUEUE_SIZE
 
     @precondition(lambda self: self.yard.served())
     @rule(data=st.data(), outcome=st.sampled_from(Outcome))
@@ -72,13 +73,14 @@ class Traffic(RuleBasedStateMachine):
     def time_passes(self, seconds):
         self.yard.advance(seconds)
 
-        assert all(isinstance(call.error, QueueTimeout | QueueFull | NoEndpoint | None) for call in self.yard.arrivals)
+        told = (QueueTimeout, QueueFull, NoEndpoint, ModelLoading, type(None))
+        assert all(isinstance(call.error, told) for call in self.yard.arrivals)
 
-    @rule(data=st.data(), limit=st.integers(0, 4), is_routable=st.booleans())
-    def capacity_changes(self, data, limit, is_routable):
+    @rule(data=st.data(), limit=st.integers(0, 4), reason=st.sampled_from([None, None, "is away", "is loading"]))
+    def capacity_changes(self, data, limit, reason):
         endpoint = data.draw(st.sampled_from(list(self.yard.endpoints.values())))
-        endpoint.limit = limit
-        endpoint.reason = None if is_routable else "is away"
+        endpoint.limit, endpoint.reason = limit, reason
+        endpoint.is_loading = reason == "is loading"
 
         def wake():
             self.yard.acquire.wake(endpoint)
@@ -110,6 +112,16 @@ class Traffic(RuleBasedStateMachine):
         }
 
         assert not [call for call in self.yard.waiting() if call.ids & free]
+
+    @invariant()
+    def nobody_waits_for_what_cannot_come(self):
+        hopeless = {key for key, endpoint in self.yard.endpoints.items() if endpoint.reason is not None and not endpoint.is_loading}
+
+        assert not [call for call in self.yard.waiting() if call.ids <= hopeless]
+
+    @invariant()
+    def counts_by_model_are_those_of_the_lines(self):
+        assert len(self.yard.waiting()) == sum(self.yard.acquire.waiting_by_model.values())
 
     @invariant()
     def no_fault_is_counted_and_no_lease_dropped(self):
