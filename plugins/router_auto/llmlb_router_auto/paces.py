@@ -7,6 +7,7 @@ What a first token takes depends on the prompt far more than on the endpoint. So
 from __future__ import annotations
 
 from collections import OrderedDict
+from math import sqrt
 
 from attrs import define
 
@@ -21,8 +22,8 @@ LEAST_COUNT = 4
 SHARE = 0.05
 """Of the latest call, once there were twenty; before that all count alike."""
 
-DOUBT = 0.4
-"""Deviations that an average over twenty calls may be off by chance: twice its standard error."""
+DOUBT = 3.75
+"""Standard errors that an average may be off by chance, times 1.25 because deviations are averaged and not squared."""
 
 STALE_S = 30.0
 """An endpoint that served nothing for so long is tried again, one call at a time, whatever was learned."""
@@ -76,7 +77,7 @@ class Pace:
         self.deviation += share * (abs(difference) - self.deviation)
         self.seconds += share * (seconds - self.seconds)
         if self.count >= LEAST_COUNT:
-            doubt = DOUBT * self.deviation
+            doubt = DOUBT * self.deviation * sqrt(share / (2 - share))
             self.proven = max(1.0, self.ratio - doubt) if self.ratio > 1.0 else min(1.0, self.ratio + doubt)
             self.idle_proven = self.proven
 

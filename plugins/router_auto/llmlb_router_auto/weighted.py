@@ -28,7 +28,7 @@ class Shares:
 class Weighted(Picker):
     """Gives an endpoint of weight 3 three times the calls of one of weight 1.
 
-    One that was away does not catch up: it goes on from where everybody is.
+    One that was away does not catch up, but for one call: it goes on from where everybody is.
     """
 
     name = "weighted"
@@ -48,8 +48,9 @@ class Weighted(Picker):
             shares = self._shares[model] = Shares()
             if len(self._shares) > MAX_TARGETS:
                 self._shares.popitem(last=False)
-        shares.now = max(shares.done.get(name, 0.0), shares.now)
-        shares.done[name] = shares.now + 1.0 / self._weights.get(name, 1.0)
+        share = 1.0 / self._weights.get(name, 1.0)
+        shares.now = _start(shares, name, share)
+        shares.done[name] = shares.now + share
         if len(shares.done) > 2 * len(chosen.target.endpoints) + 16:  # endpoints that left
             shares.done = {each.name: shares.done[each.name] for each in chosen.target.endpoints if each.name in shares.done}
         return chosen
@@ -57,8 +58,20 @@ class Weighted(Picker):
     def preview(self, call: Call, candidates: Sequence[Candidate]) -> Candidate:
         """Return who is furthest behind: the one whose next call would end first."""
         del call
-        shares = self._shares.get(candidates[0].target.model)
-        now, done = (0.0, {}) if shares is None else (shares.now, shares.done)
-        get, weight = done.get, self._weights.get
-        ends = [max(get(name := each.endpoint.name, 0.0), now) + 1.0 / weight(name, 1.0) for each in candidates]
+        shares = self._shares.get(candidates[0].target.model) or NOBODY
+        weight = self._weights.get
+        ends = []
+        for each in candidates:
+            name = each.endpoint.name
+            share = 1.0 / weight(name, 1.0)
+            ends.append(_start(shares, name, share) + share)
         return candidates[ends.index(min(ends))]
+
+
+def _start(shares: Shares, name: str, share: float) -> float:
+    """Return from where an endpoint goes on; one that was away, or is new, is at most one call behind."""
+    return max(shares.done.get(name, 0.0), shares.now - share)
+
+
+NOBODY = Shares()
+"""Of a model that was not called yet; never changed."""
