@@ -183,6 +183,8 @@ class HealthWatch:
         if said.is_kind_fixed:
             return
         kind = await recognise(server, self._registry.kinds.values())
+        if kind is UNKNOWN:
+            return  # what it was before asks on: what it answers to that says most
         if kind.name != endpoint.kind and not endpoint.is_removed:
             self._registry.recognised(endpoint, kind)
             self._news.recognised(endpoint)

@@ -6,23 +6,26 @@ Kinds are other people's code: whatever they raise becomes an error of the serve
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Collection
 from typing import ClassVar, TypeVar
 
 from attrs import frozen
 
 from llmlb_core.contracts.endpoint_kind import EndpointKind, Server
 from llmlb_core.domain.remote import Report
+from llmlb_core.endpoints.detection import detect_kind
 from llmlb_core.endpoints.model_names import CleanList, clean
 from llmlb_core.endpoints.offer import MANY
-from llmlb_core.errors import ServerError, ServerTimedOut, ServerUnreachable
+from llmlb_core.errors import AnswerUnexpected, ServerError, ServerTimedOut
 
 RECOGNISE_S = 15.0
 """For all kinds together; each of their questions has a deadline of its own."""
 LIST_S = 30.0
 
 T = TypeVar("T")
+_log = logging.getLogger("llmlb.endpoints")
 
 
 class UnknownKind(EndpointKind):
@@ -68,24 +71,24 @@ class Listing:
     supports_responses: bool | None = None
 
 
-async def recognise(server: Server, kinds: Iterable[EndpointKind]) -> EndpointKind:
-    """Return the kind of *server*: the first of *kinds*, in their order, that says it is of its kind; else ``UNKNOWN``.
+async def recognise(server: Server, kinds: Collection[EndpointKind]) -> EndpointKind:
+    """Return the kind of *server*; where none of *kinds* knows it, ``UNKNOWN``, whose check says what is odd about it.
 
     Raises:
-        ServerError: It does not answer; or it refuses some kind's question, such as for its key, and no kind knows it.
+        ServerError: It does not answer, or refuses the key, or sends elsewhere.
     """
-    refusal: ServerError | None = None
-    for kind in sorted(kinds, key=lambda each: (each.probe_order, each.name)):
-        try:
-            if await _guarded(kind, server, kind.detect(server), RECOGNISE_S):
-                return kind
-        except (ServerUnreachable, ServerTimedOut):
-            raise
-        except ServerError as error:
-            refusal = refusal or error
-    if refusal is not None:
-        raise refusal
-    return UNKNOWN
+
+    def fault(kind: EndpointKind, error: Exception) -> None:
+        facts = {"endpoint": server.name, "kind": kind.name, "error": f"{type(error).__name__}: {error}"}
+        _log.error("kind_raised", extra={"facts": facts})
+
+    try:
+        async with asyncio.timeout(RECOGNISE_S):
+            return await detect_kind(kinds, server, fault)
+    except TimeoutError as error:
+        raise _too_late(server, RECOGNISE_S) from error
+    except AnswerUnexpected:
+        return UNKNOWN
 
 
 async def look(server: Server, kind: EndpointKind, timeout_s: float) -> Look:
@@ -119,7 +122,7 @@ async def _guarded(kind: EndpointKind, server: Server, question: Awaitable[T], t
         async with asyncio.timeout(timeout_s):
             return await question
     except TimeoutError as error:
-        raise ServerTimedOut(f"Endpoint '{server.name}' did not answer within {timeout_s:g} s.", endpoint=server.name) from error
+        raise _too_late(server, timeout_s) from error
     except ServerError:
         raise
     except Exception as error:
@@ -127,3 +130,7 @@ async def _guarded(kind: EndpointKind, server: Server, question: Awaitable[T], t
             f"Endpoint '{server.name}' could not be asked: the kind '{kind.name}' raised {type(error).__name__}: {error}",
             endpoint=server.name,
         ) from error
+
+
+def _too_late(server: Server, timeout_s: float) -> ServerTimedOut:
+    return ServerTimedOut(f"Endpoint '{server.name}' did not answer within {timeout_s:g} s.", endpoint=server.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from attrs import frozen
 
@@ -28,7 +28,7 @@ class Trial:
     error: ServerError | None = None
 
 
-async def try_out(server: Server, kinds: Iterable[EndpointKind], fixed: EndpointKind | None, timeout_s: float) -> Trial:
+async def try_out(server: Server, kinds: Collection[EndpointKind], fixed: EndpointKind | None, timeout_s: float) -> Trial:
     """Ask *server* everything that it would be asked if it were registered. What goes wrong is part of the answer.
 
     Args:
