@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-TOOLS = ("hooks", "settings", "plugins", "plugins_output", "cli", "api", "kits", "traces")
+TOOLS = ("hooks", "settings", "plugins", "plugins_output", "cli", "api", "kits", "traces", "requirements")
 """In this order; each is a script of its own, so that one which fails is named."""
 
 

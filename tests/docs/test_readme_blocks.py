@@ -7,10 +7,11 @@ import os
 import re
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
-from llmlb_testing.server import LiveServer, run_llmlb
+from llmlb_testing.server import LiveServer, environment, run_llmlb
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -78,3 +79,41 @@ def test_the_first_snippet_of_the_sdk_gets_real_answers(server, clone):
 
     assert 0 == done.returncode, done.stderr
     assert 2 <= len([line for line in done.stdout.splitlines() if line.strip()])
+
+
+@pytest.mark.model
+def test_two_commands_make_a_balancer_of_the_node(server, clone, tmp_path):
+    """As printed, but for the ports, which are free ones here: a call at the balancer is answered by the node's model."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".llmlb").symlink_to(server.data_dir)
+    printed = at(server, first_block("bash", "endpoints add"))
+    commands = printed.replace(".venv/bin/llmlb serve --port 32769\n", "exec .venv/bin/llmlb serve --port 0\n")
+    assert commands != printed
+    key = run_llmlb(home / ".llmlb-balancer", "keys", "ensure").stdout.strip()
+
+    with subprocess.Popen(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        env={**environment(home), "HOME": str(home)},
+        cwd=clone,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as balancer:
+        try:
+            lines = []
+            for line in balancer.stdout:
+                lines.append(line)
+                if "is listening on" in line:
+                    break
+            url = re.search(r"http://\S+", lines[-1]).group()
+            body = json.dumps({"model": "smollm2", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8}).encode()
+            asked = urllib.request.Request(f"{url}/v1/chat/completions", body, {"authorization": f"Bearer {key}"})
+            with urllib.request.urlopen(asked, timeout=100) as answer:
+                headers, document = answer.headers, json.loads(answer.read())
+        finally:
+            balancer.terminate()
+
+    assert "online, llmlb, 1 models" in "".join(lines)
+    assert "node" == headers["x-llmlb-endpoint"]
+    assert 0 < document["usage"]["completion_tokens"] <= 8
