@@ -107,7 +107,9 @@ def test_two_commands_make_a_balancer_of_the_node(server, clone, tmp_path):
                 if "is listening on" in line:
                     break
             url = re.search(r"http://\S+", lines[-1]).group()
-            body = json.dumps({"model": "smollm2", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8}).encode()
+            body = json.dumps(
+                {"model": "smollm2-135m-instruct", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8}
+            ).encode()
             asked = urllib.request.Request(f"{url}/v1/chat/completions", body, {"authorization": f"Bearer {key}"})
             with urllib.request.urlopen(asked, timeout=100) as answer:
                 headers, document = answer.headers, json.loads(answer.read())
