@@ -1,6 +1,9 @@
-"""Measures the stage ``acquire``: µs for a choice alone, for acquire + release without waiting, and for a hand-over.
+"""Measures choices: µs for each router alone, for acquire + release without waiting, and for a hand-over.
 
-``python bench/choose.py [--json]``. Medians of interleaved rounds; goals are those of docs/explanation/performance.md.
+``python bench/choose.py [--json] [--router NAME]``. Goals are those of docs/explanation/performance.md. Routers are those that
+installed plugins bring, taught by five calls for each endpoint; *idle* is with nothing running anywhere, *busy* with calls
+everywhere, each choice of another call with a body of 1 kB. Medians of interleaved rounds; CPU time, so that other programs
+disturb little.
 """
 
 from __future__ import annotations
@@ -8,21 +11,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from llmlb_admission_fair.policy import FairAdmission
-from llmlb_router_basic.least_in_flight import LeastInFlight
-from llmlb_router_basic.round_robin import RoundRobin
 from llmlb_testing.yard import FakeEndpoint, make_call
 
-from llmlb_core import Candidate, Outcome, Router, Target
-from llmlb_core.settings.sections import AdmissionSettings
+from llmlb_core import Candidate, Feedback, Outcome, Record, Router, Target, Usage
+from llmlb_core.plugin_host.loader import load_plugins
+from llmlb_core.settings.sections import AdmissionSettings, Settings
 from llmlb_core.stages.acquire import Acquire
 
 ROUNDS = 7
-GOALS_US = {"choose, 4 candidates": 4.0, "choose, 1000 candidates": 400.0, "acquire + release, 4 endpoints": 10.0}
+GOALS_US = {"choose, 4": 4.0, "choose, 1000": 400.0, "acquire + release, 4": 10.0}
+BODY = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"' + b"word " * 190 + b'"}]}'
 
 
 class Slots(FakeEndpoint):
@@ -33,17 +38,46 @@ class Slots(FakeEndpoint):
     unroutable_reason = None
 
 
-def choosing(router: Router, count: int) -> Callable[[int], float]:
+def routers() -> Iterator[tuple[Router, list[Feedback]]]:
+    """Yield every installed router, each with feedback of its own."""
+    settings = Settings(data_dir=Path(os.devnull))
+    hooks = ("llmlb_routers", "llmlb_observers")
+    for name in sorted(load_plugins(settings, enforce=False, hooks=hooks).registry.routers):
+        registry = load_plugins(settings, enforce=False, hooks=hooks).registry
+        owner = registry.owners[f"router:{name}"]
+        taught = [each for key, each in registry.feedbacks.items() if registry.owners[f"feedback:{key}"] == owner]
+        yield registry.routers[name], taught
+
+
+def teach(feedbacks: list[Feedback], target: Target) -> None:
+    """Let five calls end at every endpoint, at nearly the same speed."""
+    for number in range(5):
+        for place, endpoint in enumerate(target.endpoints):
+            seconds = 0.1 + 0.001 * ((place + number) % 7)
+            record = Record("r", 0.0, model="m", operation="chat", served_by=endpoint.name, stream=True, ending="finished")
+            record.first_token_s, record.duration_s, record.bytes_in = seconds, 11 * seconds, len(BODY)
+            record.usage = Usage(200, 100)
+            for feedback in feedbacks:
+                feedback.on_end(record)
+
+
+def choosing(router: Router, feedbacks: list[Feedback], count: int, *, is_busy: bool) -> Callable[[int], float]:
     """Return a round of choices among *count* candidates."""
     target = Target("m", tuple(Slots(f"e{index}") for index in range(count)))
-    candidates = [Candidate(endpoint, target, 0, 256, index) for index, endpoint in enumerate(target.endpoints)]
-    call = make_call()
+    teach(feedbacks, target)
+    candidates = [Candidate(each, target, 1 if is_busy else 0, 256, index) for index, each in enumerate(target.endpoints)]
+    began = 0
 
     def play(repeats: int) -> float:
-        started_at = time.perf_counter()
-        for _ in range(repeats):
+        nonlocal began
+        headers = {"x-session-id": f"s{began % 50}"}
+        # 20 a second: half of what four endpoints can read
+        calls = [make_call(body=BODY, headers=headers, stream=True, received_at=(began + n) / 20) for n in range(repeats)]
+        began += repeats
+        started_at = time.thread_time()
+        for call in calls:
             router.choose(call, candidates)
-        return time.perf_counter() - started_at
+        return time.thread_time() - started_at
 
     return play
 
@@ -55,10 +89,10 @@ def acquiring(router: Router, count: int) -> Callable[[int], float]:
     call = make_call()
 
     async def leases(repeats: int) -> float:
-        started_at = time.perf_counter()
+        started_at = time.thread_time()
         for _ in range(repeats):
             (await acquire(call, targets)).release(Outcome.COMPLETED)
-        return time.perf_counter() - started_at
+        return time.thread_time() - started_at
 
     return lambda repeats: asyncio.run(leases(repeats))
 
@@ -76,36 +110,47 @@ def handing_over(router: Router) -> Callable[[int], float]:
         lease.release(Outcome.COMPLETED)
 
     async def crowd(repeats: int) -> float:
-        started_at = time.perf_counter()
+        started_at = time.thread_time()
         for _ in range(0, repeats, 100):
             await asyncio.gather(*(one(f"p{index % 10}") for index in range(100)))
-        return time.perf_counter() - started_at
+        return time.thread_time() - started_at
 
     return lambda repeats: asyncio.run(crowd(repeats))
 
 
+def plays(names: tuple[str, ...]) -> dict[str, tuple[int, Callable[[int], float]]]:
+    """Return what is measured: how many repeats a round, and the round."""
+    found: dict[str, tuple[int, Callable[[int], float]]] = {}
+    every = [(router, feedbacks) for router, feedbacks in routers() if not names or router.name in names]
+    for router, feedbacks in every:
+        for count, repeats in ((4, 2_000), (1000, 40)):
+            for is_busy in (False, True):
+                state = "busy" if is_busy else "idle"
+                play = choosing(router, feedbacks, count, is_busy=is_busy)
+                found[f"choose, {count} {state} endpoints ({router.name})"] = repeats, play
+    for router, _ in every:
+        found[f"acquire + release, 4 endpoints ({router.name})"] = 5_000, acquiring(router, 4)
+    found["wait + hand-over + release, 100 waiting, task included"] = 2_000, handing_over(every[0][0])
+    return found
+
+
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    as_json = parser.parse_args().json
-    plays: dict[str, tuple[int, Callable[[int], float]]] = {}
-    for router in (RoundRobin, LeastInFlight):
-        plays[f"choose, 4 candidates ({router.name})"] = (20_000, choosing(router(), 4))
-        plays[f"choose, 1000 candidates ({router.name})"] = (500, choosing(router(), 1000))
-        plays[f"acquire + release, 4 endpoints ({router.name})"] = (10_000, acquiring(router(), 4))
-        plays[f"acquire + release, 1000 endpoints ({router.name})"] = (200, acquiring(router(), 1000))
-    plays["wait + hand-over + release, 100 waiting, task included"] = (2_000, handing_over(LeastInFlight()))
-    rounds: dict[str, list[float]] = {name: [] for name in plays}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print a JSON object of medians in µs")
+    parser.add_argument("--router", action="append", default=[], help="only this router; may be given more than once")
+    options = parser.parse_args()
+    rounds: dict[str, list[float]] = {}
+    measured = plays(tuple(options.router))
     for _ in range(ROUNDS):
-        for name, (repeats, play) in plays.items():
-            rounds[name].append(play(repeats) / repeats * 1e6)
+        for name, (repeats, play) in measured.items():
+            rounds.setdefault(name, []).append(play(repeats) / repeats * 1e6)
     medians = {name: round(statistics.median(values), 2) for name, values in rounds.items()}
-    if as_json:
+    if options.json:
         print(json.dumps(medians, indent=2))
         return
     for name, median in medians.items():
-        goal = GOALS_US.get(name.partition(" (")[0])
+        goal = next((goal for begin, goal in GOALS_US.items() if name.startswith(f"{begin} ")), None)
         print(f"{name:<56} {median:8.2f} µs" + (f"   goal < {goal:g}" if goal else ""))
 
 

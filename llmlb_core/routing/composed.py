@@ -70,8 +70,10 @@ class Composed(Router):
             if scores is None:
                 continue
             best = min(scores)
-            # The same as `Rank.limit`, written out: a call costs more than the sum.
-            limit = best + max(tolerance * abs(best), slack) if is_loose else best
+            limit = best
+            if is_loose:  # the same as `Rank.limit`, written out, because calls cost more than sums
+                spread = tolerance * best if best > 0 else -tolerance * best
+                limit += spread if spread > slack else slack  # noqa: FURB136
             if max(scores) <= limit:
                 continue
             # Not strict, which costs as much as the rest of the line: the contract kit of scorers counts.

@@ -72,11 +72,11 @@ class Rotation(Picker):
             turns = self._begin(target)
         elif len(self._turns) > 1:
             self._turns.move_to_end(target.model)
-        if len(candidates) == 1:
-            chosen = candidates[0]
-        else:
-            last = [turns[candidate.position] for candidate in candidates]
-            chosen = candidates[last.index(min(last))]
+        chosen, longest = candidates[0], self._count + 1
+        for candidate in candidates:
+            turn = turns[candidate.position]
+            if turn < longest:
+                chosen, longest = candidate, turn
         self._count += 1
         turns[chosen.position] = self._count
         return chosen

@@ -11,7 +11,7 @@ from math import sqrt
 
 from attrs import define
 
-from llmlb_core import UNKNOWN, Call, Candidate, Feedback, Record
+from llmlb_core import UNKNOWN, Call, Feedback, Record
 
 FLOOR_S = 0.025
 """Added to both sides of every comparison, so that a few milliseconds never look like a slow endpoint."""
@@ -30,7 +30,8 @@ STALE_S = 30.0
 
 SWEEP_S = 1.0
 SIZES = 40
-LARGEST = SIZES - 1
+"""Of bodies, in powers of two: half a terabyte at most."""
+
 MAX_MODELS = 2048
 MAX_ENDPOINTS = 10_000
 MAX_UNDER_WAY = 20_000
@@ -105,20 +106,13 @@ class Paces(Feedback):
         """Return what the first token of a call like this one takes where nothing is before it; 0 where that is not known."""
         sizes = self._usual.get(call.model)
         # `_kind`, written out: this is asked for every choice
-        return 0.0 if sizes is None else sizes[min(len(call.body).bit_length(), LARGEST) + (SIZES if call.stream else 0)].seconds
+        return 0.0 if sizes is None else sizes[len(call.body).bit_length() + (SIZES if call.stream else 0)].seconds
 
-    def sent(self, call: Call, candidate: Candidate, usual_s: float) -> None:
-        """Note that *candidate* has to read the prompt of *call*, which usually takes *usual_s*."""
-        name = candidate.endpoint.name
-        pace = self.by_name.get(name) or self._meet(name)
-        now = call.head.received_at
-        backlog_s = max(0.0, pace.reads_until - now) if candidate.in_flight else 0.0
-        # A whole answer is generated beside others; prompts are read one after the other.
-        pace.reads_until = now + backlog_s + usual_s * pace.proven / (1 if call.stream else candidate.max_in_flight)
-        if backlog_s:
-            self._waits[call.id] = backlog_s
-            if len(self._waits) > MAX_UNDER_WAY:
-                del self._waits[next(iter(self._waits))]
+    def will_wait(self, call_id: str, seconds: float) -> None:
+        """Note that a call has to wait for what was sent before it: this is no fault of its own, and will not be counted as one."""
+        self._waits[call_id] = seconds
+        if len(self._waits) > MAX_UNDER_WAY:
+            del self._waits[next(iter(self._waits))]
 
     def on_end(self, record: Record) -> None:
         """Learn from *record*, where an endpoint's answer began."""
@@ -143,7 +137,7 @@ class Paces(Feedback):
         usual.count += 1
         usual.seconds += max(SHARE, 1 / usual.count) * (own_s - usual.seconds)
         name = record.served_by
-        pace = self.by_name.get(name) or self._meet(name)
+        pace = self.by_name.get(name) or self.meet(name)
         pace.measured_at = now
         pace.learn((own_s + FLOOR_S) / (usual.seconds + FLOOR_S), seconds)
 
@@ -157,7 +151,8 @@ class Paces(Feedback):
             if now - pace.measured_at > STALE_S:
                 pace.idle_proven = UNKNOWN
 
-    def _meet(self, name: str) -> Pace:
+    def meet(self, name: str) -> Pace:
+        """Return the pace of an endpoint of which nothing is known yet."""
         pace = self.by_name[name] = Pace()
         if len(self.by_name) > MAX_ENDPOINTS:
             self.by_name.popitem(last=False)
@@ -165,4 +160,4 @@ class Paces(Feedback):
 
 
 def _kind(is_stream: bool, size_bytes: int) -> int:  # noqa: FBT001  # two columns of one table
-    return min(size_bytes.bit_length(), LARGEST) + (SIZES if is_stream else 0)
+    return size_bytes.bit_length() + (SIZES if is_stream else 0)

@@ -51,7 +51,16 @@ class ExpectedWait(Scorer):
     def chosen(self, call: Call, candidate: Candidate) -> None:
         """Note what is to be read there now."""
         asked, usual_s = self._asked
-        self._paces.sent(call, candidate, usual_s if asked is call else self._paces.usual_s(call))
+        if asked is not call:
+            usual_s = self._paces.usual_s(call)
+        name, now = candidate.endpoint.name, call.head.received_at
+        pace = self._paces.by_name.get(name) or self._paces.meet(name)
+        backlog_s = 0.0
+        if candidate.in_flight and pace.reads_until > now:
+            backlog_s = pace.reads_until - now
+            self._paces.will_wait(call.id, backlog_s)
+        # A whole answer is generated beside others; prompts are read one after the other.
+        pace.reads_until = now + backlog_s + usual_s * pace.proven / (1 if call.stream else candidate.max_in_flight)
 
 
 class FirstToken(Scorer):

@@ -6,6 +6,8 @@ that the turn.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from llmlb_core import STALE_S, UNKNOWN, Call, Candidate, EndpointFacts, Scorer
 
 
@@ -15,7 +17,18 @@ def fresh_facts(call: Call, candidate: Candidate) -> EndpointFacts | None:
     return None if facts is None or call.head.received_at - facts.measured_at > STALE_S else facts
 
 
-class GpuLimit(Scorer):
+class OfFacts(Scorer):
+    """A scorer that knows nothing but facts, and is done at once where there are none."""
+
+    def scores(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[float] | None:
+        """Return the score of each, or None where nothing is told of any."""
+        for each in candidates:
+            if each.endpoint.facts is not None:
+                return super().scores(call, candidates)
+        return None
+
+
+class GpuLimit(OfFacts):
     """0 where the GPUs are not too busy, else 1."""
 
     name = "gpu_limit"
@@ -31,7 +44,7 @@ class GpuLimit(Scorer):
         return UNKNOWN if facts is None or facts.gpu_busy_0_1 is None else float(facts.gpu_busy_0_1 > self._limit)
 
 
-class VramLimit(Scorer):
+class VramLimit(OfFacts):
     """0 where GPU memory is not too full, else 1."""
 
     name = "vram_limit"
@@ -58,8 +71,13 @@ class ActiveCalls(Scorer):
         facts = fresh_facts(call, candidate)
         return max(candidate.in_flight, 0 if facts is None else facts.active_count or 0)
 
+    def scores(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[float]:
+        """Return the same of each."""
+        score = self.score
+        return [each.in_flight if each.endpoint.facts is None else score(call, each) for each in candidates]
 
-class GpuCapability(Scorer):
+
+class GpuCapability(OfFacts):
     """What the GPUs can do, best first (589f2df1-F13)."""
 
     name = "gpu_capability"

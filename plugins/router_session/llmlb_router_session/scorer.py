@@ -28,28 +28,22 @@ class SessionPlace(Scorer):
         self._hashes: dict[str, int] = {}
 
     def score(self, call: Call, candidate: Candidate) -> float:
-        """Return a number in [0, 1) that is drawn by the session and the endpoint."""
+        """Return a number in [0, 1] that is drawn by the session and the endpoint."""
         number = self._keys.number(call)
-        return UNKNOWN if number is None else self._draw(number, candidate.endpoint.name)
+        name = candidate.endpoint.name
+        return UNKNOWN if number is None else (number * (self._hashes.get(name) or self._learn(name)) & _MASK) / _SPAN
 
     def scores(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[float] | None:
         """Return the same of each, or None where the call names no session."""
         number = self._keys.number(call)
         if number is None:
             return None
-        draw = self._draw
-        return [draw(number, each.endpoint.name) for each in candidates]
-
-    def _draw(self, number: int, name: str) -> float:
-        own = self._hashes.get(name)
-        if own is None:
-            own = self._learn(name)
-        mixed = ((number ^ own) * 0x9E3779B97F4A7C15) & _MASK
-        mixed = ((mixed ^ (mixed >> 32)) * 0xD6E8FEB86659FD93) & _MASK
-        return (mixed ^ (mixed >> 32)) / _SPAN
+        own_of, learn = self._hashes.get, self._learn
+        return [(number * (own_of(name := each.endpoint.name) or learn(name)) & _MASK) / _SPAN for each in candidates]
 
     def _learn(self, name: str) -> int:
         if len(self._hashes) >= MAX_ENDPOINTS:
             self._hashes.clear()
-        own = self._hashes[name] = stable_hash(name.encode())
+        # Odd, so that multiplying draws every number; both factors are good hashes already, so the product is one.
+        own = self._hashes[name] = stable_hash(name.encode()) | 1
         return own

@@ -83,7 +83,7 @@ class Speeds(Feedback):
             self.tables.move_to_end(key)
         speed = table.speeds.get(endpoint)
         if speed is None:
-            speed = table.speeds[endpoint] = Speed()
+            speed = table.speeds[endpoint] = Speed(measured_at=now)
             self._cell_count += 1
             if self._cell_count > MAX_CELLS:
                 self._forget()
