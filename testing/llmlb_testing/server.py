@@ -59,8 +59,17 @@ class LiveServer:
     _lines: queue.Queue[str] = field(factory=queue.Queue)
 
     @classmethod
-    def start(cls, data_dir: Path, toml: str = "", env: Mapping[str, str] | None = None, *, with_key: bool = True) -> LiveServer:
+    def start(
+        cls, data_dir: Path, toml: str = "", env: Mapping[str, str] | None = None, *, with_key: bool = True, port: int = 0
+    ) -> LiveServer:
         """Write *toml* as ``llmlb.toml``, start the server and wait until it answers.
+
+        Args:
+            data_dir: Its data directory; made where it is not there.
+            toml: Its settings.
+            env: Further variables of its environment.
+            with_key: Whether a key is made for it first.
+            port: Where it listens, such as where one that was killed did; 0 = on a free port.
 
         Raises:
             RuntimeError: It ended, or said nothing, before it was ready; the message has its stderr.
@@ -75,7 +84,7 @@ class LiveServer:
                 raise RuntimeError(f"no key was made: {made.stdout}{made.stderr}")
             key = found.group()
         process = subprocess.Popen(
-            [sys.executable, "-m", "llmlb_core", "serve", "--port", "0"],
+            [sys.executable, "-m", "llmlb_core", "serve", "--port", str(port)],
             env=environment(data_dir, env),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
