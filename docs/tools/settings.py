@@ -14,6 +14,8 @@ from llmlb_core.settings.sections import (
     EndpointSettings,
     EngineSettings,
     ModelSettings,
+    RankSettings,
+    RouterSettings,
     SecretReference,
     TimeoutSettings,
     TlsSettings,
@@ -87,6 +89,9 @@ def page() -> str:
             classes["[endpoints]"] = EndpointSettings
             classes["endpoints.api_key"] = SecretReference
             classes["endpoints.timeouts"] = TimeoutSettings
+        if name == "routing":
+            classes["[routing.routers]"] = RouterSettings
+            classes["routing.routers.ranks"] = RankSettings
     return HEAD + "".join(section(name, cls) for name, cls in classes.items())
 
 
