@@ -12,7 +12,7 @@ from llmlb_core.errors import PluginBroken
 from llmlb_core.plugin_host.faults import name_type
 from llmlb_core.plugin_host.hooks import call_hook
 from llmlb_core.plugin_host.record import Contribution, PluginRecord
-from llmlb_core.plugin_host.slots import SLOTS, Slot
+from llmlb_core.plugin_host.slots import SLOTS, Slot, expected_of
 
 if TYPE_CHECKING:
     import pluggy
@@ -49,7 +49,7 @@ def collect(record: PluginRecord, hooks: Collection[str] | None = None) -> list[
 def _objects(hook: str, slots: tuple[Slot, ...], implementation: pluggy.HookImpl) -> Iterator[object]:
     """Call one hook and yield its objects, a bounded number of them."""
     result = call_hook(implementation)
-    expected = " or ".join(slot.expected for slot in slots)
+    expected = expected_of(slots)
     if any(slot.takes(result) for slot in slots):
         raise PluginBroken(f"{hook} returned {name_type(result)} itself; expected an iterable of {expected}: put it in a list")
     if not isinstance(result, Iterable) or isinstance(result, str | bytes):
@@ -70,7 +70,7 @@ def _file(hook: str, slots: tuple[Slot, ...], item: object) -> Contribution:
             raise PluginBroken(f"{hook} returned {name_type(item)}, which does not define {missing}")
         name = slot.name_of(item)
         return Contribution(slot.kind, name, item, _claims(slot, item))
-    expected = " or ".join(slot.expected for slot in slots)
+    expected = expected_of(slots)
     raise PluginBroken(f"{hook} returned {name_type(item)}; expected {expected}{_hint(slots, item)}")
 
 

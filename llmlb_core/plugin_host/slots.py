@@ -60,10 +60,12 @@ class Slot:
             raise PluginBroken(f"{owner} has {self.key} {name!r}, expected {wanted}")
         return name
 
-    @property
-    def expected(self) -> str:
-        """What the hook wants, for messages."""
-        return f"{self.base} classes" if self.is_class else f"{self.base} objects"
+
+def expected_of(slots: tuple[Slot, ...]) -> str:
+    """Say what a hook wants, for messages: ``Router, Filter or Picker objects``."""
+    *others, last = [slot.base for slot in slots]
+    names = f"{', '.join(others)} or {last}" if others else last
+    return f"{names} classes" if slots[0].is_class else f"{names} objects"
 
 
 SLOTS: dict[str, tuple[Slot, ...]] = {

@@ -258,7 +258,7 @@ class HealthSettings:
 
 @frozen
 class RankSettings:
-    """One of ``[[routing.routers]] ranks``, where its scorer's name alone does not say it."""
+    """``[[routing.routers]] ranks``: one of them, where its scorer's name alone does not say it."""
 
     scorer: str = setting("", "Name of the scorer.")
     tolerance: float = setting(0.0, "What is worse than the best by at most this share counts as equal.", minimum=0, maximum=1000)
@@ -267,7 +267,7 @@ class RankSettings:
 
 @frozen
 class RouterSettings:
-    """``[[routing.routers]]``: a router composed of parts that plugins bring."""
+    """``[[routing.routers]]``: a router of your own, composed of parts that plugins bring."""
 
     name: str = setting("", "What settings call it; no other router has it.")
     filters: tuple[str, ...] = setting((), "Who may have a call at all; names of filters, in order.")

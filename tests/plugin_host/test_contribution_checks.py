@@ -49,15 +49,22 @@ CASES = {
     "class": (
         "routers",
         "[First]",
-        "llmlb_routers returned class First; expected Router objects or AdmissionPolicy objects: return First(), an instance",
+        (
+            "llmlb_routers returned class First; "
+            "expected Router, Filter, Scorer, Picker or AdmissionPolicy objects: return First(), an instance"
+        ),
     ),
-    "other kind": ("routers", "[Good]", "llmlb_routers returned class Good; expected Router objects or AdmissionPolicy objects"),
+    "other kind": (
+        "routers",
+        "[Good]",
+        "llmlb_routers returned class Good; expected Router, Filter, Scorer, Picker or AdmissionPolicy objects",
+    ),
     "abstract": ("engines", "[Lazy]", "llmlb_engines returned class Lazy, which does not define fit, load"),
     "nameless": ("engines", "[Nameless]", "Engine Nameless has no 'name'; expected a string such as name = 'nameless'"),
     "upper case": ("engines", "[type('Big', (Good,), {'name': 'Big One'})]", "Engine Big has name 'Big One', expected lower case"),
     "twice": ("engines", "[Good, Good]", "it contributes engine:good twice"),
-    "models": ("models", "[Good]", "llmlb_models returned class Good; expected ModelStore objects or ModelFormat objects"),
-    "auth": ("auth", "[3]", "llmlb_auth returned an int; expected Authenticator objects or Authorizer objects"),
+    "models": ("models", "[Good]", "llmlb_models returned class Good; expected ModelStore or ModelFormat objects"),
+    "auth": ("auth", "[3]", "llmlb_auth returned an int; expected Authenticator or Authorizer objects"),
     "storage": ("storage", "['x']", "llmlb_storage returned a str; expected StorageApp objects"),
     "dialects": (
         "dialects",
