@@ -22,7 +22,7 @@ import uvloop
 from llmlb_core.contracts.dialect import Entry
 from llmlb_core.contracts.endpoint import Endpoint, Exchange, Result
 from llmlb_core.contracts.outlet import Headers, Outlet
-from llmlb_core.domain.calls import Call, Head
+from llmlb_core.domain.calls import Call, Head, Operation
 from llmlb_core.domain.endpoints import Target
 from llmlb_core.domain.models import Capability
 from llmlb_core.domain.results import Usage
@@ -136,9 +136,9 @@ class One:
         """Make them."""
         self.found = Target("fake-model", (Instant("a"), Instant("b"))), (Capability.TEXT_GENERATION,)
 
-    def lookup(self, name: str) -> tuple[Target, tuple[Capability, ...]]:
+    def lookup(self, name: str, need: Capability, operation: Operation) -> tuple[Target, tuple[Capability, ...]]:
         """Return the one."""
-        del name
+        del name, need, operation
         return self.found
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
+from collections.abc import Sequence
+from functools import partial
 
 from attrs import frozen
 
 from llmlb_core.contracts.dialect import Entry
 from llmlb_core.contracts.outlet import Outlet
-from llmlb_core.domain.calls import Head
+from llmlb_core.domain.calls import Call, Head
+from llmlb_core.domain.endpoints import Target
 from llmlb_core.domain.records import Record
 from llmlb_core.stages.acquire import Acquire
 from llmlb_core.stages.authenticate import Authenticate
@@ -64,7 +67,9 @@ class Pipeline:
             call = self.transform(call, targets)
             if call.stream:
                 rendering.keep_open(call, self.heartbeat_s)
-            lease = self.acquire.at_once(call, targets) or await self.acquire(call, targets, on_wait=rendering.waiting)
+            lease = self.acquire.at_once(call, targets) or await self.acquire(
+                call, targets, on_wait=rendering.waiting, look=partial(self._look, call)
+            )
             answer = await self.dispatch(call, targets, lease, record)
             if not rendering.at_once(call, answer):
                 await rendering.answer(call, answer)
@@ -87,3 +92,15 @@ class Pipeline:
                 self.record(record, outlet)
                 if self.taps is not None:
                     self.taps.close(outlet)
+
+    def _look(self, call: Call) -> Sequence[Target]:
+        """Return what *call* may be sent to by now, while it waits; it was let in, counted and transformed already."""
+        targets = self.authorize.again(call, self.resolve(call))
+        if call.request is None:  # nobody has read its body whole, so it goes where it is taken as it is
+            name = call.dialect.name
+            targets = tuple([each if each.speaks(name) else _speaking(each, name) for each in targets])
+        return targets
+
+
+def _speaking(target: Target, dialect: str) -> Target:
+    return Target(target.model, tuple([endpoint for endpoint in target.endpoints if endpoint.speaks(dialect)]))

@@ -24,12 +24,14 @@ class Route:
         operation: What it asks for.
         needs: What the model must be able to do.
         max_body_bytes: Above this the answer is 413.
+        image_mark: Bytes without which no body holds an image; empty = images are not looked for. See ``has_images``.
     """
 
     path: str
     operation: Operation
     needs: Capability
     max_body_bytes: int = 20 * 1024 * 1024
+    image_mark: bytes = b""
 
 
 @frozen
@@ -116,6 +118,14 @@ class Dialect(ABC):
         Raises:
             InvalidRequest: With ``param``.
         """
+
+    def has_images(self, route: Route, body: bytes) -> bool:
+        """Say whether *body* really holds an image; asked where ``image_mark`` is in it and the model sees none.
+
+        A body that is not as it should be has none: ``decode``, or the server, says what is wrong with it.
+        """
+        del route, body
+        return False
 
     @abstractmethod
     def renderer(self, call: Call, model: str) -> Renderer:

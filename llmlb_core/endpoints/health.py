@@ -26,6 +26,8 @@ from llmlb_core.settings.sections import HealthSettings
 
 JITTER = 0.1
 """Of a wait, which is shortened by up to that: a hundred servers are not asked in one moment."""
+LOADING_PAUSE_S = 2.0
+"""Between two looks at a server that still loads: calls may be waiting for it."""
 
 _log = logging.getLogger("llmlb.endpoints")
 
@@ -129,6 +131,8 @@ class HealthWatch:
             except Exception:  # noqa: BLE001  # a defect: the server is looked at again, this task must go on
                 _log.exception("health_check_failed", extra={"facts": {"endpoint": endpoint.name}})
             pause_s = wait_s(interval_s, endpoint.condition)
+            if endpoint.is_loading:
+                pause_s = min(pause_s, LOADING_PAUSE_S)
             if endpoint.kind_object.is_passive:
                 self._traffic.watch(endpoint)
                 if endpoint.registration.is_kind_fixed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +18,15 @@ from llmlb_core.domain.remote import RemoteModel, Report
 from llmlb_core.endpoints.offer import Offer
 from llmlb_core.endpoints.probe import UNKNOWN
 from llmlb_core.endpoints.server import ServerEndpoint
+from llmlb_core.errors import CallError
 from llmlb_core.settings.sections import EndpointSettings, TimeoutSettings
 from llmlb_core.upstream.address import Address
 from llmlb_core.upstream.exchange import Exchange
 from llmlb_core.upstream.sweep import Sweep
 
 REMOVED = "was removed"
+LOADING = "is still loading its model"
+_log = logging.getLogger("llmlb.endpoints")
 
 
 class RegisteredEndpoint(ServerEndpoint):
@@ -103,7 +107,16 @@ class RegisteredEndpoint(ServerEndpoint):
     def recognised(self, kind: EndpointKind) -> None:
         """Take what it was recognised as."""
         self.kind_object = kind
+        self._pool.read_error = self._read_error
         self._weigh()
+
+    def serves_responses(self, model: str) -> bool | None:
+        """Whether *model*, which it has, can be called by ``/v1/responses`` (24157000-F16, F19); None = nothing tells."""
+        apis = self.served[model].apis
+        if apis is not None and "responses" in apis:
+            return True
+        # What lists its models' routes and has no word on this one has said it.
+        return self.condition.supports_responses if apis is None else bool(self.condition.supports_responses)
 
     def seen(self, condition: Condition, report: Report | None) -> None:
         """Take how it is; *report* None = nothing was told, the last report stays while the server is well."""
@@ -144,7 +157,15 @@ class RegisteredEndpoint(ServerEndpoint):
         self.kind = self.kind_object.name
         told = report.max_in_flight if report is not None else None
         self.max_in_flight = said.max_in_flight or told or self._limit_by_models or self.kind_object.default_max_in_flight
-        self.unroutable_reason = self._reason()
+        self.unroutable_reason = reason = self._reason()
+        self.is_loading = reason is LOADING
+
+    def _read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> CallError | None:
+        try:
+            return self.kind_object.read_error(status, headers, body)
+        except Exception:  # noqa: BLE001  # a plugin's code: the status says enough
+            _log.exception("kind_raised", extra={"facts": {"endpoint": self.name, "kind": self.kind, "method": "read_error"}})
+            return None
 
     def _reason(self) -> str | None:
         said, status = self.registration, self.condition.status
@@ -157,7 +178,7 @@ class RegisteredEndpoint(ServerEndpoint):
         if status is EndpointStatus.ERROR:
             return "failed its last health check"
         if self.report is not None and self.report.is_loading:
-            return "is still loading its model"
+            return LOADING
         # Not looked at yet: what was known of it is worth a try, and another endpoint is tried where it fails.
         return None
 

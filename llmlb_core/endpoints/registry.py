@@ -9,6 +9,7 @@ import attrs
 from attrs import field, frozen
 
 from llmlb_core.contracts.endpoint_kind import EndpointKind
+from llmlb_core.domain.calls import Operation
 from llmlb_core.domain.endpoints import Target
 from llmlb_core.domain.models import Capability
 from llmlb_core.domain.registration import Condition, Registration
@@ -28,24 +29,26 @@ class Shared:
     Attributes:
         target: All servers that have it.
         capabilities: What any of them can do with it.
-        target_by_need: Those of them that can do one thing, where not all can; see ``fit``.
+        target_by_need: Those of them that can do one thing.
+        responses_by_need: The same, of those that serve ``/v1/responses``; of those that may, where it is known of none.
     """
 
     target: Target
     capabilities: tuple[Capability, ...]
     target_by_need: Mapping[Capability, Target] = field(factory=dict)
+    responses_by_need: Mapping[Capability, Target] = field(factory=dict)
 
-    def fit(self, need: Capability) -> Target:
-        """Return the servers that can do *need*; all of them where they do not differ."""
-        return self.target_by_need.get(need, self.target)
+    def fit(self, need: Capability, operation: Operation | None = None) -> Target | None:
+        """Return the servers that can do *need*, and serve the route of *operation*; None where there is none."""
+        return (self.responses_by_need if operation is Operation.RESPONSE else self.target_by_need).get(need)
 
     def is_like(self, other: Shared) -> bool:
         """Whether both say the same."""
         return (
-            not self.target_by_need
-            and not other.target_by_need
-            and self.target.endpoints == other.target.endpoints
+            self.target.endpoints == other.target.endpoints
             and self.capabilities == other.capabilities
+            and _endpoints(self.target_by_need) == _endpoints(other.target_by_need)
+            and _endpoints(self.responses_by_need) == _endpoints(other.responses_by_need)
         )
 
 
@@ -64,6 +67,8 @@ class EndpointRegistry:
     Attributes:
         snapshot: What is registered now; replaced as a whole.
         on_routable: Called with a server that takes calls again, or more of them: somebody may be waiting for it.
+        on_unroutable: Called with a server that takes no calls any more, or for another reason than before.
+        on_models: Called when which servers have which model has changed.
     """
 
     def __init__(self, sweep: Sweep, kinds: Mapping[str, EndpointKind]) -> None:
@@ -74,6 +79,8 @@ class EndpointRegistry:
         self._retired: list[RegisteredEndpoint] = []
         self.snapshot = Snapshot()
         self.on_routable: list[Callable[[RegisteredEndpoint], None]] = []
+        self.on_unroutable: list[Callable[[RegisteredEndpoint], None]] = []
+        self.on_models: list[Callable[[], None]] = []
 
     @property
     def kinds(self) -> Mapping[str, EndpointKind]:
@@ -162,7 +169,10 @@ class EndpointRegistry:
     def seen(self, endpoint: RegisteredEndpoint, condition: Condition, report: Report | None = None) -> None:
         """Take how a server is."""
         before = endpoint.max_in_flight, endpoint.unroutable_reason
+        flag_before = endpoint.condition.supports_responses
         endpoint.seen(condition, report)
+        if condition.supports_responses is not flag_before:
+            self._replace(self.snapshot.endpoints, endpoint, frozenset(self._shared.keys() & endpoint.served.keys()))
         self._tell(endpoint, before)
 
     def lists(
@@ -220,12 +230,18 @@ class EndpointRegistry:
                 made = _share(model, by_model[model])
                 self._shared[model] = known if made.is_like(known) else made
         self.snapshot = Snapshot(endpoints, {each.id: each for each in endpoints}, by_model)
+        if changed:
+            for callback in self.on_models:
+                callback()
 
     def _tell(self, endpoint: RegisteredEndpoint, before: tuple[int, str | None]) -> None:
-        """Wake whoever waits for *endpoint*, where it takes more than before."""
+        """Tell those who care for whoever waits: *endpoint* takes more than before, or nothing any more."""
         limit, reason = before
         if endpoint.unroutable_reason is None and (reason is not None or endpoint.max_in_flight > limit):
             for callback in self.on_routable:
+                callback(endpoint)
+        elif endpoint.unroutable_reason not in (None, reason):
+            for callback in self.on_unroutable:
                 callback(endpoint)
 
 
@@ -233,11 +249,19 @@ def _capabilities(model: str, endpoints: Sequence[RegisteredEndpoint]) -> tuple[
     return tuple(dict.fromkeys(each for endpoint in endpoints for each in endpoint.served[model].capabilities))
 
 
+def _endpoints(targets: Mapping[Capability, Target]) -> dict[Capability, tuple[object, ...]]:
+    return {need: target.endpoints for need, target in targets.items()}
+
+
 def _share(model: str, endpoints: tuple[RegisteredEndpoint, ...]) -> Shared:
     capabilities = _capabilities(model, endpoints)
-    by_need = {}
-    for need in capabilities:
-        able = tuple(each for each in endpoints if need in each.served[model].capabilities)
-        if len(able) < len(endpoints):
-            by_need[need] = Target(model, able)
-    return Shared(Target(model, endpoints), capabilities, by_need)
+    # The same servers are the same target, whatever they are asked for: routers remember turns by it.
+    targets = {endpoints: Target(model, endpoints)}
+
+    def by_need(among: Sequence[RegisteredEndpoint]) -> dict[Capability, Target]:
+        able = {need: tuple(each for each in among if need in each.served[model].capabilities) for need in capabilities}
+        return {need: targets.setdefault(found, Target(model, found)) for need, found in able.items() if found}
+
+    serves = [(each, each.serves_responses(model)) for each in endpoints]
+    responding = [each for each, does in serves if does] or [each for each, does in serves if does is None]
+    return Shared(targets[endpoints], capabilities, by_need(endpoints), by_need(responding))

@@ -57,7 +57,7 @@ class TrafficHealth:
         error = committed.exception()
         if error is None:
             self._went_well(endpoint)
-        elif isinstance(error, CallError) and error.is_retryable and error.status >= 500 and not isinstance(error, EndpointBusy):
+        elif isinstance(error, CallError) and error.is_retryable and error.status >= 500 and _is_about_it(error):
             self._failed(endpoint, error)
 
     def _went_well(self, endpoint: RegisteredEndpoint) -> None:
@@ -88,6 +88,11 @@ class TrafficHealth:
         after = endpoint.condition
         check = HealthCheck(endpoint.id, after.checked_at or _now(), error is None, None, error, before, after.status)
         self._news.checked(endpoint, check)
+
+
+def _is_about_it(error: CallError) -> bool:
+    """Whether *error* says something of the server as a whole: not that it is busy, or has one model no more."""
+    return not isinstance(error, EndpointBusy) and error.code != "model_not_found"
 
 
 def _now() -> datetime:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
 from attrs import frozen
 
 from llmlb_core.contracts.plugin import ModelInfo
+from llmlb_core.domain.calls import Operation
 from llmlb_core.domain.devices import Device
 from llmlb_core.domain.endpoints import Target
 from llmlb_core.domain.models import Capability, LocalModel
-from llmlb_core.endpoints.registry import EndpointRegistry
-from llmlb_core.errors import Conflict, ModelNotFound, NoEndpoint
+from llmlb_core.endpoints.registry import EndpointRegistry, Shared
+from llmlb_core.errors import Conflict, ModelNotFound, NoEndpoint, RouteNotSupported
 from llmlb_core.house.remote_models import remote_info
 from llmlb_core.models.catalogue import Catalogue
 from llmlb_core.models.choice import EngineChoice, NoEngine
@@ -40,7 +41,11 @@ class LocalRooms:
 
 
 class Directory:
-    """The models of this server: ``stages.resolve.Directory`` for the pipeline, ``ModelView`` for plugins."""
+    """The models of this server: ``stages.resolve.Directory`` for the pipeline, ``ModelView`` for plugins.
+
+    Attributes:
+        on_gone: Called when a model of this machine is served no more: somebody may be waiting for it.
+    """
 
     def __init__(self, catalogue: Catalogue, local: LocalRooms, servers: EndpointRegistry) -> None:
         """Serve the models of *catalogue* on this machine, and those that *servers* have."""
@@ -50,22 +55,30 @@ class Directory:
         self._view = CatalogueView(catalogue, self._state, self._choose)
         self._instances: dict[str, tuple[LocalModel, Instance]] = {}
         self._removals: set[asyncio.Task[None]] = set()
+        self.on_gone: list[Callable[[], None]] = []
 
-    def lookup(self, name: str, needs: Capability | None = None) -> tuple[Target, tuple[Capability, ...]]:
-        """Return the target of *name* and what the model can do.
+    def lookup(self, name: str, need: Capability, operation: Operation) -> tuple[Target, tuple[Capability, ...]]:
+        """Return the target of *name*, those that can do *need* by the route of *operation*, and what the model can do.
+
+        Where *need* is not among that, nobody can, and the target is of all that have the model.
 
         Args:
             name: As the client wrote it.
-            needs: What the call asks for: servers that cannot do it are left out, where others can.
+            need: What the call asks for.
+            operation: By which route.
 
         Raises:
             ModelNotFound: Nothing here has it.
             NoEndpoint: It is known, but cannot be run: the reason.
+            RouteNotSupported: It can do *need*, and no server that has it serves the route.
         """
         shared = self._servers.shared(name)
         model = self._catalogue.local(name)
         if model is None and shared is not None:
-            return (shared.target if needs is None else shared.fit(needs)), shared.capabilities
+            fit = shared.fit(need, operation)
+            if fit is None and need in shared.capabilities:
+                raise _not_supported(name, shared)
+            return fit or shared.target, shared.capabilities
         if model is None:
             self._refresh()
             model = self._catalogue.local(name)
@@ -77,8 +90,12 @@ class Directory:
         shared = self._servers.shared(model.id)
         if shared is None:
             return Target(model.id, (self._instance(model),)), model.capabilities
-        beside = shared.target if needs is None else shared.fit(needs)
-        return Target(model.id, (self._instance(model), *beside.endpoints)), model.capabilities
+        fit = shared.fit(need, operation)
+        capabilities = tuple(dict.fromkeys((*model.capabilities, *shared.capabilities)))
+        if fit is not None and need not in model.capabilities:
+            return fit, capabilities
+        beside = () if fit is None else fit.endpoints
+        return Target(model.id, (self._instance(model), *beside)), capabilities
 
     def list(self) -> Sequence[ModelInfo]:
         """All models, in order of id; also what was added since the last look."""
@@ -115,7 +132,12 @@ class Directory:
                 del self._instances[gone]
                 task = asyncio.create_task(self._supervisor.remove(gone), name=f"remove {gone}")
                 self._removals.add(task)
-                task.add_done_callback(self._removals.discard)
+                task.add_done_callback(self._removed)
+
+    def _removed(self, task: asyncio.Task[None]) -> None:
+        self._removals.discard(task)
+        for callback in self.on_gone:
+            callback()
 
     def _instance(self, model: LocalModel) -> Instance:
         known = self._instances.get(model.id)
@@ -142,6 +164,16 @@ class Directory:
             return "available", None
         state = str(known[1].state)
         return _SHOWN_STATE.get(state, state), known[1].reason
+
+
+def _not_supported(name: str, shared: Shared) -> RouteNotSupported:
+    count = len(shared.target.endpoints)
+    which = f"The {count} servers that have model '{name}' do" if count > 1 else f"The server that has model '{name}' does"
+    return RouteNotSupported(
+        f"{which} not serve this route, and calls are not translated for it; use /v1/chat/completions. "
+        "GET /v1/models lists the routes of each model as supported_apis.",
+        param="model",
+    )
 
 
 def _id(info: ModelInfo) -> str:

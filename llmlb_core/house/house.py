@@ -128,7 +128,10 @@ class House:
             pipeline = self._pipeline = self._build_pipeline(directory, recorder)
             watch_house(self._metrics, pipeline, supervisor)
             supervisor.on_change.append(pipeline.acquire.wake)
-            office.registry.on_routable.append(pipeline.acquire.wake)
+            for told in (office.registry.on_routable, office.registry.on_unroutable):
+                told.append(pipeline.acquire.wake)
+            for told_of_models in (office.registry.on_models, directory.on_gone):
+                told_of_models.append(pipeline.acquire.look_again)
             await rooms.enter_async_context(office.running())
             for instance in directory.preloaded():
                 instance.begin()
@@ -147,7 +150,7 @@ class House:
         if policy is None:
             raise self._missing("admission policy", f"admission:{settings.admission.policy}", "[admission] policy")
         routers = self._routers = self._router_for()
-        acquire = Acquire(routers, policy, settings.admission)
+        acquire = Acquire(routers, policy, settings.admission, warmup_wait_s=settings.workers.warmup_wait_s)
         return Pipeline(
             authenticate=Authenticate(
                 # One that settings name is missing only where no plugin is installed at all: then nobody enters.

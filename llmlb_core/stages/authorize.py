@@ -47,3 +47,9 @@ class Authorize:
         for each in self._counting:
             each.admit(principal, call)
         return allowed
+
+    def again(self, call: Call, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+        """Return the targets that nobody vetoes, for a call that was let in and waits; it is not counted twice."""
+        for each in self._vetoing:
+            targets = tuple([target for target in targets if not each.veto(call.principal, call, target)])
+        return targets

@@ -8,9 +8,9 @@ from llmlb_core.contracts.outlet import Outlet
 from llmlb_core.errors import CallError, EndpointFailed, EndpointTimeout
 from llmlb_core.upstream.connection import Connection
 from llmlb_core.upstream.incoming import Incoming
-from llmlb_core.upstream.limits import CLIENT_READ_S, REUSED_S, Limits
+from llmlb_core.upstream.limits import CLIENT_READ_S, READ_ERROR_BYTES, REUSED_S, Limits
 from llmlb_core.upstream.pool import Pool
-from llmlb_core.upstream.refusals import refusal, unreachable
+from llmlb_core.upstream.refusals import refusal, retry_after_s, unreachable
 from llmlb_core.upstream.sweep import Sweep
 
 
@@ -99,7 +99,7 @@ class Exchange(Incoming):
             self._settle(asyncio.CancelledError())
         elif self.status and not self._is_passed_on:
             self._drop()
-            self._settle(refusal(name, self.status, self._retry_after))
+            self._settle(self._refusal())
         else:
             self._drop()
             if self.committed.done() and self._is_stream:
@@ -147,7 +147,7 @@ class Exchange(Incoming):
             return
         self._timed.discard(self)
         if not self._is_passed_on:
-            self._settle(refusal(self._name, self.status, self._retry_after))
+            self._settle(self._refusal())
             return
         problem = self._problem_at_end(is_certain=is_certain)
         if problem is not None:
@@ -167,17 +167,35 @@ class Exchange(Incoming):
             self._dialing = self._loop.create_task(self._dial(), name="connect")
         elif self.status and not self._is_passed_on:
             self._drop()
-            self._settle(refusal(self._name, self.status, self._retry_after))
+            self._settle(self._refusal())
         else:
             self._drop()
             self._settle(EndpointFailed(f"Endpoint '{self._name}' closed the connection before its answer was complete."))
 
-    def fail(self, reason: str) -> None:
-        """The server broke HTTP's or the dialect's rules."""
+    def fail(self, reason: str | CallError) -> None:
+        """The server broke HTTP's or the dialect's rules, or refuses what another one may take."""
         self._drop()
-        self._settle(EndpointFailed(f"Endpoint '{self._name}' failed: {reason}."))
+        if isinstance(reason, str):
+            reason = EndpointFailed(f"Endpoint '{self._name}' failed: {reason}.")
+        self._settle(reason)
 
     # --- inside
+
+    def _read_error(self, body: bytes) -> CallError | None:
+        read = self._pool.read_error
+        if read is None:
+            return None
+        headers = {"content-type": self.content_type}
+        if self._retry_after is not None:
+            headers["retry-after"] = self._retry_after
+        error = read(self.status, headers, body[:READ_ERROR_BYTES])
+        if error is not None and error.retry_after_s is None:
+            error.retry_after_s = retry_after_s(self._retry_after)
+        return error
+
+    def _refusal(self) -> CallError:
+        """Return what an answer that is not passed on means: by its own words, or by its status."""
+        return self._read_error(bytes(self._tail)) or refusal(self._name, self.status, self._retry_after)
 
     async def _dial(self) -> None:
         connect_s = self._limits.connect_s

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 
 from llmlb_core.contracts.outlet import Outlet
 from llmlb_core.domain.results import Usage
+from llmlb_core.errors import CallError
 from llmlb_core.upstream.events import EventTooLarge, PartialEvent, has_data, says_last_word
 from llmlb_core.upstream.limits import MAX_COMMENT_BYTES, PLAIN_COMMIT_BYTES, REFUSAL_BYTES, REFUSAL_S, Limits
 from llmlb_core.upstream.refusals import is_passed_on
@@ -132,8 +133,12 @@ class Incoming(ABC):
     # --- what an exchange does
 
     @abstractmethod
-    def fail(self, reason: str) -> None:
-        """The server broke HTTP's or the dialect's rules."""
+    def fail(self, reason: str | CallError) -> None:
+        """The server broke HTTP's or the dialect's rules, or refuses what another one may take."""
+
+    @abstractmethod
+    def _read_error(self, body: bytes) -> CallError | None:
+        """Return what a refusal says in the words of its kind of server; None where it is the client's own."""
 
     @abstractmethod
     def overdue(self) -> None:
@@ -145,7 +150,7 @@ class Incoming(ABC):
 
     # --- inside
 
-    def _problem_at_end(self, *, is_certain: bool) -> str | None:
+    def _problem_at_end(self, *, is_certain: bool) -> str | CallError | None:
         """Take the rest of an answer that is passed on, and say what is wrong with the whole, if anything is.
 
         Without a length or chunks (not *is_certain*) an end looks as a cut does.
@@ -166,6 +171,8 @@ class Incoming(ABC):
                 self.usage = usage_of_answer(self._held)
             except MalformedAnswer:
                 return "its answer is no JSON object, or was cut"
+        elif self.status != 200:
+            return self._read_error(bytes(self._held))
         return None
 
     def _whole_events(self, data: bytes) -> bytes:

@@ -10,8 +10,10 @@ MAX_COMMENT_BYTES = 256 * 1024
 """Comments are held back until the first event that is more, up to this size."""
 REFUSAL_BYTES = 64 * 1024
 """The body of a refusal is read, so that the connection can be kept, up to this size."""
+READ_ERROR_BYTES = 4096
+"""Of a refusal's body is looked at, to find out what it means."""
 REFUSAL_S = 1.0
-"""… and for so long."""
+"""A refusal's body is waited for so long."""
 REUSED_S = 1.0
 """A kept connection that is lost this soon after a request was sent had been closed by the server before."""
 CLIENT_READ_S = 60.0

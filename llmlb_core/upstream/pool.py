@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import math
 from collections import deque
+from collections.abc import Callable, Mapping
 
+from llmlb_core.errors import CallError
 from llmlb_core.upstream.address import Address
 from llmlb_core.upstream.connection import Connection
 from llmlb_core.upstream.sweep import Sweep
@@ -22,12 +24,14 @@ class Pool:
     Attributes:
         loop: The one that everything here runs on.
         overdue_at: When the oldest idle connection is to be closed; see ``Sweep``.
+        read_error: Says what an error answer means (status, headers, first bytes of the body); None where the status says all.
     """
 
     def __init__(self, address: Address, sweep: Sweep) -> None:
         """Begin without connections to *address*; *sweep* tells when some are old."""
         self.address = address
         self.overdue_at = math.inf
+        self.read_error: Callable[[int, Mapping[str, str], bytes], CallError | None] | None = None
         self._sweep = sweep
         self.loop = asyncio.get_running_loop()
         self._idle: deque[Connection] = deque()

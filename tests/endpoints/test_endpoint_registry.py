@@ -92,7 +92,8 @@ async def test_of_servers_that_differ_those_that_can_are_chosen(registry):
     assert (Capability.TEXT_GENERATION, Capability.VISION) == differing.capabilities
     assert (two,) == differing.fit(Capability.VISION).endpoints
     assert (one, two) == differing.fit(Capability.TEXT_GENERATION).endpoints
-    assert equal.fit(Capability.VISION) is equal.target
+    assert equal.fit(Capability.TEXT_GENERATION) is equal.target
+    assert equal.fit(Capability.VISION) is None
 
 
 async def test_a_change_keeps_the_object_and_its_calls(registry):

@@ -10,7 +10,7 @@ from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Outcome, Target
 from llmlb_core.domain.records import Attempt, Record
 from llmlb_core.domain.results import Vectors
-from llmlb_core.errors import CallError, EndpointFailed, NoEndpoint
+from llmlb_core.errors import CallError, EndpointFailed, ModelLoading, NoEndpoint
 from llmlb_core.stages.acquire import Acquire, Lease
 from llmlb_core.stages.dispatch.answer import Answer, RelayedAnswer, ResultsAnswer
 from llmlb_core.telemetry.log import get_logger
@@ -44,11 +44,18 @@ class Dispatch:
                 tried |= {lease.endpoint.id}
                 record.attempts.append(Attempt(lease.endpoint.name, "failed", error.code, time.monotonic() - started_at))
                 if not error.is_retryable or len(tried) >= MAX_ATTEMPTS:
-                    raise
+                    raise _last_word(error) from None
                 try:
                     lease = await self._acquire(call, targets, exclude=tried)
                 except NoEndpoint:
-                    raise error from None
+                    raise _last_word(error) from None
+
+
+def _last_word(error: CallError) -> CallError:
+    """Return what the client is told after the last attempt: what still loads is no failure, it is there in a while."""
+    if isinstance(error, EndpointFailed) and error.code == "model_loading":
+        return ModelLoading(error.message, retry_after_s=error.retry_after_s)
+    return error
 
 
 async def _open(call: Call, lease: Lease) -> Answer:

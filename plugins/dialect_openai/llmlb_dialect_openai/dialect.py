@@ -14,6 +14,7 @@ from llmlb_dialect_openai.decode.embedding import decode_embedding
 from llmlb_dialect_openai.decode.response import decode_response
 from llmlb_dialect_openai.error_document import error_document
 from llmlb_dialect_openai.fields import Fields
+from llmlb_dialect_openai.images import has_images
 from llmlb_dialect_openai.render.chat_answer import ChatAnswer
 from llmlb_dialect_openai.render.chat_stream import ChatStream
 from llmlb_dialect_openai.render.completion import CompletionAnswer, CompletionStream
@@ -59,10 +60,10 @@ class OpenAIDialect(Dialect):
 
     name: ClassVar[str] = "openai"
     routes: tuple[Route, ...] = (
-        Route("/v1/chat/completions", Operation.CHAT, Capability.TEXT_GENERATION),
+        Route("/v1/chat/completions", Operation.CHAT, Capability.TEXT_GENERATION, image_mark=b'"image_url"'),
         Route("/v1/completions", Operation.COMPLETION, Capability.TEXT_GENERATION),
         Route("/v1/embeddings", Operation.EMBEDDING, Capability.EMBEDDING),
-        Route("/v1/responses", Operation.RESPONSE, Capability.TEXT_GENERATION),
+        Route("/v1/responses", Operation.RESPONSE, Capability.TEXT_GENERATION, image_mark=b'"input_image"'),
     )
 
     def parse(self, route: Route, body: bytes) -> RoutingFields:
@@ -75,6 +76,11 @@ class OpenAIDialect(Dialect):
     def decode(self, route: Route, body: bytes) -> Decoded:
         """Decode and check everything."""
         return _DECODERS[route.operation](load(body))
+
+    def has_images(self, route: Route, body: bytes) -> bool:
+        """Look at the types of the parts of messages: a word in a text or a tool's schema is no image."""
+        del route
+        return has_images(body)
 
     def renderer(self, call: Call, model: str) -> Renderer:
         """Return the renderer of *call*: events where it asked for a stream, else one object."""
