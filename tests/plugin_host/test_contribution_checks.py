@@ -36,6 +36,8 @@ class Mute(Speech):
     routes = ["/v1/speak"]
 
 """
+ROUTERS = "Router objects or Filter objects or Scorer objects or Picker objects or AdmissionPolicy objects"
+
 CASES = {
     "dict": ("engines", "[{'name': 'x'}]", "llmlb_engines returned a dict; expected Engine classes"),
     "None": ("engines", "None", "llmlb_engines returned None; expected an iterable of Engine classes"),
@@ -49,9 +51,9 @@ CASES = {
     "class": (
         "routers",
         "[First]",
-        "llmlb_routers returned class First; expected Router objects or AdmissionPolicy objects: return First(), an instance",
+        f"llmlb_routers returned class First; expected {ROUTERS}: return First(), an instance",
     ),
-    "other kind": ("routers", "[Good]", "llmlb_routers returned class Good; expected Router objects or AdmissionPolicy objects"),
+    "other kind": ("routers", "[Good]", f"llmlb_routers returned class Good; expected {ROUTERS}"),
     "abstract": ("engines", "[Lazy]", "llmlb_engines returned class Lazy, which does not define fit, load"),
     "nameless": ("engines", "[Nameless]", "Engine Nameless has no 'name'; expected a string such as name = 'nameless'"),
     "upper case": ("engines", "[type('Big', (Good,), {'name': 'Big One'})]", "Engine Big has name 'Big One', expected lower case"),
