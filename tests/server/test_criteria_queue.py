@@ -9,13 +9,25 @@ import pytest
 from llmlb_testing.server import LiveServer
 
 QUEUE_SIZE, QUEUE_TIMEOUT_S = 10, 4
+WARMUP_S = 1
+TOML = f"""
+[log]
+access = false
+
+[workers]
+warmup_wait_s = {WARMUP_S}
+
+[models.late]
+engine = "echo"
+options = {{ load_delay_s = 60 }}
+"""
 ENV = {"LLMLB_QUEUE_MAX_SIZE": str(QUEUE_SIZE), "LLMLB_QUEUE_TIMEOUT_SECS": str(QUEUE_TIMEOUT_S)}
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
     """A balancer whose queue holds 10 calls for 4 s."""
-    server = LiveServer.start(tmp_path_factory.mktemp("queue") / "data", "[log]\naccess = false\n", ENV)
+    server = LiveServer.start(tmp_path_factory.mktemp("queue") / "data", TOML, ENV)
     yield server
     server.stop()
 
@@ -209,3 +221,12 @@ async def test_a_stream_waits_within_the_same_limit(balancer, new_node):
     assert (504, "queue_timeout") == (late.status, late.error)
     assert answer.seconds > QUEUE_TIMEOUT_S
     assert answer.text.rstrip().endswith("data: [DONE]")
+
+
+async def test_a_model_that_loads_for_long_is_said_to(balancer):
+    """05098000-F18, 35375000-F2: 503 and when to come back, after a wait that has a limit of its own."""
+    answer = await balancer.chat("late")
+
+    assert (503, "model_loading") == (answer.status, answer.error)
+    assert int(answer.headers["retry-after"]) >= 1
+    assert WARMUP_S - 0.1 <= answer.seconds < WARMUP_S + 5

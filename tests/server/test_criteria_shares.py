@@ -1,0 +1,58 @@
+"""Who gets how many calls on a running server: equal servers get equal shares."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+from llmlb_testing.server import LiveServer
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory):
+    """A balancer as it is without settings."""
+    server = LiveServer.start(tmp_path_factory.mktemp("shares") / "data", "[log]\naccess = false\n")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def balancer(live, call):
+    """The balancer of this file."""
+    async with call(live) as opened:
+        yield opened
+
+
+async def test_calls_one_after_the_other_are_spread_evenly(balancer, new_node):
+    """63acef08-S1, F6, 589f2df1-S1: nine over three idle servers are three each, thirty are ten each."""
+    nodes = [await new_node("even") for _ in range(3)]
+    for number, node in enumerate(nodes):
+        await balancer.online(node, f"even {number}")
+
+    for _ in range(9):
+        await balancer.chat("even")
+    nine = [len(node.texts) for node in nodes]
+    for _ in range(21):
+        await balancer.chat("even")
+    thirty = [len(node.texts) for node in nodes]
+
+    assert [3, 3, 3] == nine
+    assert [10, 10, 10] == thirty
+
+
+async def test_a_thousand_calls_are_shared_within_five_percent(balancer, new_node):
+    """66555000-F13, 63acef08-S1, N4: 8 at a time over four equal servers: 250 each, and no call fails."""
+    nodes = [await new_node("share") for _ in range(4)]
+    for number, node in enumerate(nodes):
+        await balancer.online(node, f"share {number}")
+    left = iter(range(1000))
+
+    async def caller() -> Counter:
+        return Counter([(await balancer.chat("share", str(number))).status for number in left])
+
+    statuses = sum(await asyncio.gather(*(caller() for _ in range(8))), Counter())
+
+    assert Counter({200: 1000}) == statuses
+    shares = [len(node.texts) / 1000 for node in nodes]
+    assert all(abs(share - 0.25) <= 0.05 * 0.25 for share in shares), shares
