@@ -17,10 +17,12 @@ from bench.goals import judge
 from bench.machine import describe_machine
 from bench.paths import PEERS_TOML, RESULTS, ROOT
 from bench.peers import Peer, install, load_peers
-from bench.report import latest_result, markdown, write_report
+from bench.report import latest_result, markdown, write_goals, write_report
 from bench.result import LIMIT, Result
 from bench.rounds import Plan, run
 from bench.scenarios import SCENARIOS
+
+DOCS = ROOT / "docs" / "explanation"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="write tables and a plot of a saved result into docs/explanation")
     report.set_defaults(command=_report)
     report.add_argument("result", type=Path, nargs="?", help="the latest of bench/results when absent")
-    report.add_argument("--out", type=Path, default=ROOT / "docs" / "explanation")
+    report.add_argument("--out", type=Path, default=DOCS)
     report.add_argument("--json", action="store_true", help="print the goals' verdicts as JSON, write nothing")
     for name, part, explained in (
         ("check", check, "20 seconds; fails when a ratio to nginx stays a third above the recorded one"),
@@ -139,7 +141,10 @@ def _report(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(document["goals"], indent=2))
     else:
-        for written in write_report(document, arguments.out):
+        pages = write_report(document, arguments.out)
+        if arguments.out == DOCS:
+            pages.append(write_goals(document, ROOT / "README.md"))
+        for written in pages:
             print(f"wrote {written}", file=sys.stderr)
     return 0 if document["valid"] else 1
 

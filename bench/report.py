@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
+from bench.markers import write_between
 from bench.plot import Bar, bars
 from bench.scenarios import SCENARIOS
 
-BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 PAGE, PLOT = "performance.md", "performance.svg"
 Medians = dict[str, dict[str, float]]
 
@@ -37,14 +37,7 @@ def latest_result(folder: Path) -> Path:
 
 def markdown(document: dict[str, Any]) -> str:
     """Return *document* as tables: when and where, one table a scenario, the goals, what failed and what was left out."""
-    machine = document["machine"]
-    parts = [
-        (
-            f"Measured {document['date'][:10]}: {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
-            f"{machine['system']} {machine['kernel']}, Python {machine['python']}; "
-            f"medians of {document['rounds']} interleaved rounds."
-        )
-    ]
+    parts = [_head(document)]
     parts += [_scenario_table(document, name) for name in SCENARIOS if any(name in of for of in document["medians"].values())]
     parts.append(_goals_table(document["goals"]))
     parts += [
@@ -54,6 +47,15 @@ def markdown(document: dict[str, Any]) -> str:
     parts += [f"Not installed, left out: {name} (`{how}`)." for name, how in document["skipped"].items()]
     parts += [f"{server['label']}: {server['why']}." for server in document["servers"].values() if server.get("why")]
     return "\n\n".join(part for part in parts if part)
+
+
+def _head(document: dict[str, Any]) -> str:
+    machine = document["machine"]
+    return (
+        f"Measured {document['date'][:10]}: {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
+        f"{machine['system']} {machine['kernel']}, Python {machine['python']}; "
+        f"medians of {document['rounds']} interleaved rounds."
+    )
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -124,16 +126,21 @@ def write_report(document: dict[str, Any], folder: Path) -> list[Path]:
     """Write the plot, and the tables between the markers of the page; the rest of the page is left as it is.
 
     Raises:
-        BenchError: The page has no markers.
+        BenchError: The page is not there or has no markers.
     """
     folder.mkdir(parents=True, exist_ok=True)
     page, picture = folder / PAGE, folder / PLOT
-    text = page.read_text() if page.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise BenchError(f"{page.name} has no lines {BEGIN} and {END} for the tables to stand between")
-    picture.write_text(plot(document))
     alt = "Bars: CPU per call and per streamed event as multiples of nginx"
-    page.write_text(f"{before}{BEGIN}\n\n![{alt}]({PLOT})\n\n{markdown(document)}\n\n{END}{after}")
+    write_between(page, "bench", f"![{alt}]({PLOT})\n\n{markdown(document)}")
+    picture.write_text(plot(document))
     return [page, picture]
+
+
+def write_goals(document: dict[str, Any], page: Path) -> Path:
+    """Write when *document* was measured and its verdicts between the markers of *page*.
+
+    Raises:
+        BenchError: The page is not there or has no markers.
+    """
+    write_between(page, "goals", f"{_head(document)}\n\n{_goals_table(document['goals'])}")
+    return page

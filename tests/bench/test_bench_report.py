@@ -8,9 +8,12 @@ import pytest
 
 from bench.errors import BenchError
 from bench.goals import judge
+from bench.markers import markers
 from bench.plot import Bar, axis_ticks, bars, position
-from bench.report import BEGIN, END, latest_result, markdown, write_report
+from bench.report import latest_result, markdown, write_goals, write_report
 from bench.result import Measurement, Result
+
+BEGIN, END = markers("bench")
 
 
 @pytest.fixture
@@ -52,6 +55,18 @@ def test_a_report_replaces_what_stands_between_the_markers(document, tmp_path):
     assert first.endswith("\n\nAfter.\n")
     assert "old" not in first
     assert (tmp_path / "performance.svg").exists()
+
+
+def test_the_goals_alone_stand_in_the_readme(document, tmp_path):
+    """With when and where they were measured, for a table without that says little."""
+    page = tmp_path / "README.md"
+    page.write_text("# Mine\n\n<!-- goals: begin -->\n<!-- goals: end -->\n")
+
+    write_goals(document, page)
+
+    assert "| CPU per call vs nginx | 1.8 | ≤ 2 | ≤ 2.5 | met |" in page.read_text()
+    assert "interleaved rounds" in page.read_text()
+    assert "calls/s" not in page.read_text()
 
 
 def test_a_page_without_markers_is_left_alone(document, tmp_path):
