@@ -189,8 +189,9 @@ class Exchange(Incoming):
         if self._retry_after is not None:
             headers["retry-after"] = self._retry_after
         error = read(self.status, headers, body[:READ_ERROR_BYTES])
-        if error is not None and error.retry_after_s is None:
-            error.retry_after_s = retry_after_s(self._retry_after)
+        wait_s = retry_after_s(self._retry_after)
+        if error is not None and wait_s is not None:
+            error.retry_after_s = wait_s
         return error
 
     def _refusal(self) -> CallError:
