@@ -22,7 +22,7 @@ def text_of(chunks: list[ChatCompletionChunk], index: int = 0) -> str:
 
 @pytest.mark.parametrize("model", ["smollm2", "echo"])
 def test_a_plain_chat_is_answered_whole(client, model):
-    """Text, finish reason, usage that adds up, an id of its own, a time that is now, and valid read strictly."""
+    """24157000-F1, F4, F5, 63acef08-F5, N5: text, finish reason, usage that adds up, an id, a time that is now, valid read strictly."""
     raw = client.chat.completions.with_raw_response.create(model=model, messages=ASK, max_tokens=12, temperature=0)
 
     answer = ChatCompletion.model_validate_json(raw.text, strict=True)
@@ -38,7 +38,7 @@ def test_a_plain_chat_is_answered_whole(client, model):
 
 @pytest.mark.parametrize("model", ["smollm2", "echo"])
 def test_streamed_and_plain_greedy_answers_are_the_same(client, model):
-    """Text, finish reason and usage."""
+    """Text, finish reason and usage (24157000-F1)."""
     asked = {"model": model, "messages": ASK, "max_tokens": 16, "temperature": 0, "seed": 1}
 
     plain = client.chat.completions.create(**asked)
@@ -53,7 +53,7 @@ def test_streamed_and_plain_greedy_answers_are_the_same(client, model):
 
 
 def test_three_choices_are_numbered_and_counted_whole(client):
-    """Plain and streamed; usage counts all of them."""
+    """Plain and streamed; usage counts all of them (24157000-F10)."""
     asked = {"model": "smollm2", "messages": ASK, "n": 3, "max_tokens": 8, "temperature": 1.5}
 
     plain = client.chat.completions.create(**asked)
@@ -65,7 +65,7 @@ def test_three_choices_are_numbered_and_counted_whole(client):
 
 
 def test_logprobs_are_real(client):
-    """Not above 0, not placeholders, alternatives sorted as the model has them."""
+    """Not above 0, not placeholders, alternatives sorted as the model has them (24157000-F8, F9)."""
     answer = client.chat.completions.create(
         model="smollm2", messages=ASK, max_tokens=4, temperature=0, logprobs=True, top_logprobs=3
     )
@@ -161,7 +161,7 @@ async def test_a_stream_that_is_left_does_not_hold_the_server(async_client):
     ],
 )
 def test_a_refused_call_is_a_bad_request_streamed_or_not(client, wrong, param, stream):
-    """A 400 with ``param`` and a code, never a 200 with an error inside."""
+    """A 400 with ``param`` and a code, never a 200 with an error inside (24157000-F11)."""
     with pytest.raises(openai.BadRequestError) as caught:
         client.chat.completions.create(**({"model": "echo", "messages": ASK, "stream": stream} | wrong))
 

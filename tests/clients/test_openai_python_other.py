@@ -23,7 +23,7 @@ def test_completions_echo_their_prompts_in_order(client):
 
 
 def test_completions_stream_what_they_say_plainly(client):
-    """Greedy, with usage at the end."""
+    """Greedy, with usage at the end (24157000-F2, 63acef08-F5, N5)."""
     asked = {"model": "smollm2", "prompt": "The sun is", "max_tokens": 8, "temperature": 0}
 
     plain = client.completions.create(**asked)
@@ -34,7 +34,7 @@ def test_completions_stream_what_they_say_plainly(client):
 
 
 def test_completions_have_their_older_logprobs(client):
-    """Four lists of one length; offsets point into the text."""
+    """Four lists of one length; offsets point into the text (24157000-F9)."""
     choice = client.completions.create(model="smollm2", prompt="The sun is", max_tokens=4, temperature=0, logprobs=2).choices[0]
 
     logprobs = choice.logprobs
@@ -50,7 +50,7 @@ def test_completions_take_token_ids(client):
 
 
 def test_embeddings_are_the_same_as_numbers_and_as_base64(client):
-    """The client asks for base64 unless told otherwise."""
+    """The client asks for base64 unless told otherwise (63acef08-F5, N5)."""
     packed = client.embeddings.create(model="echo", input=["one", "two"])
     raw = client.embeddings.with_raw_response.create(model="echo", input=["one", "two"], encoding_format="float")
 
@@ -62,7 +62,7 @@ def test_embeddings_are_the_same_as_numbers_and_as_base64(client):
 
 
 def test_embeddings_of_a_model_that_has_none_are_refused(client):
-    """400 ``model_capability_mismatch``, before anything is loaded."""
+    """400 ``model_capability_mismatch``, before anything is loaded (32637000-F2, F6)."""
     with pytest.raises(openai.BadRequestError) as caught:
         client.embeddings.create(model="smollm2", input="one")
 
@@ -70,7 +70,7 @@ def test_embeddings_of_a_model_that_has_none_are_refused(client):
 
 
 def test_models_are_listed_and_retrieved(client):
-    """With what this server knows beyond OpenAI's members."""
+    """With what this server knows beyond OpenAI's members (24157000-F18, 32637000-F5, 63acef08-F5)."""
     models = {model.id: model for model in client.models.list()}
 
     assert {"smollm2", "echo"} <= set(models)

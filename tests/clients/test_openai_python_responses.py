@@ -29,7 +29,7 @@ TEXT_END = ["response.output_text.done", "response.content_part.done", "response
 
 @pytest.mark.parametrize("model", ["smollm2", "echo"])
 def test_a_response_is_created_whole(client, model):
-    """Text and usage, valid read strictly."""
+    """Text and usage, valid read strictly (24157000-F12)."""
     raw = client.responses.with_raw_response.create(model=model, input="Say hello.", instructions="Be short.", max_output_tokens=16)
 
     response = Response.model_validate_json(raw.text, strict=True)

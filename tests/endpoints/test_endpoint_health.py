@@ -122,7 +122,7 @@ async def test_hanging_servers_cost_the_others_nothing(tmp_path, open_app_at, no
 
 
 async def test_a_server_starts_with_every_endpoint_down(tmp_path, open_app_at):
-    """It starts, says so, and serves what it can."""
+    """It starts, says so, and serves what it can (66555000-E1)."""
     async with open_app_at(tmp_path / "app") as desk:
         created = await desk.register("http://127.0.0.1:1", "gone")
         await desk.until(created["id"], lambda each: each["status"] == "offline")
@@ -211,7 +211,7 @@ async def test_ten_thousand_models_are_served_and_kept(tmp_path, open_app_at, ne
 
 
 async def test_names_that_lead_outside_are_refused_and_told(desk, new_node):
-    """.., NUL, line breaks, blanks, lengths: left out with a reason, the others are served."""
+    """.., NUL, line breaks, blanks, lengths: left out with a reason, the others are served (93536000-F20, F21)."""
     bad = ["../../etc/passwd", "a/../b", "nul\0", "line\nbreak", " blank", "x" * 300, "/abs", "\u202eright-to-left"]
     node = await new_node(models=["good", *bad, "good", "org/Good-2:q4"])
     created = await desk.online(node.url)

@@ -26,7 +26,7 @@ from llmlb_core.endpoints.model_names import MAX_MODELS, capabilities_by_name, c
     ],
 )
 def test_names_say_what_models_can_do(name, expected):
-    """66555000-F18, 32637000-F4: a few words that many makers use; unknown is text only."""
+    """32637000-E2, F7, 66555000-F18, 32637000-F4: a few words that many makers use; unknown is text only."""
     assert expected == list(capabilities_by_name(name))
 
 

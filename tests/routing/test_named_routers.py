@@ -63,7 +63,7 @@ def test_a_model_has_its_own_router_and_a_key_comes_first(tmp_path):
 
 
 def test_a_composed_router_ranks_as_settings_say(tmp_path):
-    """Idle first; one call more or less is equal; then the turn."""
+    """Idle first; one call more or less is equal; then the turn (589f2df1-F12)."""
     made = table(
         tmp_path,
         '[routing]\nrouter = "own"\n[[routing.routers]]\nname = "own"\nranks = ["idle", { scorer = "in_flight", slack = 1 }]',

@@ -32,7 +32,7 @@ def stored(name: str = "a", address: str = "http://a:80", **members) -> StoredEn
 
 
 async def test_what_is_said_comes_back(database):
-    """66555000-D1, D2: every member, in order; the revision moves, and only for what operators say."""
+    """32637000-F1, 66555000-D1, D2: every member, in order; the revision moves, and only for what operators say."""
     store = EndpointStore(database)
     whole = stored(
         kind="k",

@@ -108,7 +108,7 @@ async def begun_plain(visit):
     [(hanging, True, False), (hanging, False, False), (begun, True, True), (begun_plain, False, True), (endless, True, True)],
 )
 async def test_a_client_that_leaves_ends_the_servers_work_within_a_second(relay, script, stream, is_open):
-    """Before and after the first byte, stream and plain."""
+    """Before and after the first byte, stream and plain (63acef08-F7)."""
     front, upstream = await relay(script)
 
     call = await front.open(chat(stream=stream))

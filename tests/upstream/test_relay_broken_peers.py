@@ -140,7 +140,7 @@ CUTS = {
 
 @pytest.mark.parametrize("how", CUTS)
 async def test_a_stream_that_is_cut_ends_with_one_error_event(relay, how):
-    """Whole events so far, then the error in OpenAI's shape, no [DONE], no success; nobody else is asked."""
+    """Whole events so far, then the error in OpenAI's shape, no [DONE], no success; nobody else is asked (05098000-F19)."""
     cut = asyncio.Event()
 
     async def answer(visit):

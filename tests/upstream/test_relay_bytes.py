@@ -37,7 +37,7 @@ def framed(events: bytes, framing: str) -> bytes:
 @pytest.mark.parametrize("framing", ["chunked", "length", "close"])
 @pytest.mark.parametrize("name", ODD)
 async def test_a_stream_passes_unchanged(relay, name, framing):
-    """Whatever its events look like and however their end is told."""
+    """Whatever its events look like and however their end is told (63acef08-F7)."""
     events = ODD[name] + (DONE if framing == "close" and b"[DONE]" not in ODD[name] else b"")
 
     async def answer(visit):
@@ -125,7 +125,7 @@ PLAIN = {
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
 @pytest.mark.parametrize("name", PLAIN)
 async def test_a_plain_answer_passes_unchanged(relay, name, framing):
-    """Small or longer than what is held back, however its end is told; its length is told where it is known."""
+    """Small or longer than what is held back, however its end is told; its length is told where it is known (63acef08-F7)."""
     body = PLAIN[name]
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json; x=y\r\n"
 

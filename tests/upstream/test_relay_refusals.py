@@ -34,7 +34,7 @@ async def good(visit):
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("status", [400, 404, 409, 413, 422, 418])
 async def test_a_refusal_of_the_request_is_passed_on(relay, status, stream):
-    """In the server's own words, with its Retry-After, and nobody else is asked."""
+    """In the server's own words, with its Retry-After, and nobody else is asked (63acef08-F8)."""
     front, first, second = await relay(refusing(status, "retry-after: 7", "x-internal: 1"), refusing(status, "retry-after: 7"))
 
     call = await front.post(chat(stream=stream))
@@ -59,7 +59,7 @@ async def test_a_refusal_without_json_is_passed_on(relay):
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 529, 429, 408, 204, 206, 302, 307, 402])
 async def test_a_failure_is_tried_elsewhere(relay, status, stream):
-    """The client sees one good answer; the headers say that it took two attempts."""
+    """The client sees one good answer; the headers say that it took two attempts (05098000-F17)."""
     failing = refusing(status, "location: http://127.0.0.1:1/", body=b"" if status == 204 else THEIRS)
     front, first, second = await relay(failing, good)
 
@@ -144,7 +144,7 @@ async def test_a_refused_connection_is_tried_elsewhere(relay):
 
 
 async def test_a_refused_connection_is_told(relay):
-    """Without the address."""
+    """Without the address (35375000-F5)."""
     front, upstream = await relay(good)
     await upstream.stop_listening()
 

@@ -42,7 +42,7 @@ async def answer(visit):
     ],
 )
 async def test_a_body_reaches_the_server_unchanged(relay, body):
-    """Spacing, escapes, unknown members, members written twice: nobody's business here."""
+    """Spacing, escapes, unknown members, members written twice: nobody's business here (63acef08-F7)."""
     front, upstream = await relay(answer)
 
     call = await front.post(body)
@@ -137,7 +137,7 @@ async def test_answers_bring_no_header_of_the_server(relay, stream):
 
 @pytest.mark.parametrize("path", ["/v1/completions", "/v1/responses", "/v1/embeddings"])
 async def test_every_route_is_relayed(relay, path):
-    """Each under its own path."""
+    """Each under its own path (63acef08-F5, 24157000-F12)."""
     body = b'{"model":"m","input":"x","prompt":"x"}'
     front, upstream = await relay(answer, extra='capabilities = ["text_generation", "embedding"]')
 
@@ -177,7 +177,7 @@ async def test_an_answer_that_comes_before_the_body_was_sent_is_passed_on(relay)
 
 
 async def test_connections_are_kept(relay):
-    """Calls one after another travel over one connection."""
+    """Calls one after another travel over one connection (35375000-F1)."""
     front, upstream = await relay(answer)
 
     for number in range(6):

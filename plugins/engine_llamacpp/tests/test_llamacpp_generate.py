@@ -88,7 +88,7 @@ async def test_logit_bias_forbids_and_forces_tokens(ask: Ask, chat: Chat, text_o
 
 
 async def test_penalties_change_an_answer_that_repeats_itself(ask: Ask, text_of: TextOf) -> None:
-    """A model driven to repeat itself stops doing so when repetition costs."""
+    """A model driven to repeat itself stops doing so when repetition costs (24157000-F6, F7)."""
     prompt = "one one one one one one one one one one"
 
     plain, presence, frequency, repeat = [

@@ -62,7 +62,7 @@ def _usage(deltas: Sequence[Delta]) -> Usage:
 
 
 async def test_chat_is_answered_through_the_models_own_template(engine: LlamaCppEngine) -> None:
-    """The worker renders the template that the file carries, and usage counts what that is."""
+    """The worker renders the template that the file carries, and usage counts what that is (24157000-F3)."""
     deltas = await _deltas(engine, ChatRequest(messages=_says("What is 2+2?"), sampling=GREEDY))
 
     prompt = (
@@ -109,7 +109,7 @@ async def test_json_object_is_an_object(engine: LlamaCppEngine) -> None:
 
 
 async def test_several_choices_are_counted_whole(engine: LlamaCppEngine) -> None:
-    """N = 3 with a seed gives three different answers, the same each time."""
+    """N = 3 with a seed gives three different answers, the same each time (24157000-F10)."""
     request = ChatRequest(messages=_says("Tell me a story."), sampling=Sampling(temperature=1.2, seed=5, max_tokens=12), n=3)
 
     first, again = [await _deltas(engine, request) for _ in range(2)]

@@ -96,7 +96,7 @@ def test_the_load_score_weighs_gpu_and_calls():
 
 
 def test_require_gpu_insists():
-    """A call waits for one that has a GPU; where none has, the client is told at once."""
+    """A call waits for one that has a GPU; where none has, the client is told at once (5cd7b614-F1)."""
     router = Composed("own", (RequireGpu(),), (), Rotation())
     none = EndpointFacts(1000.0, gpu_count=0)
     made = offered(none, facts(), None)

@@ -68,7 +68,7 @@ async def test_stop_string_ends_answer_and_engine(ask, engine_class, chat):
 
 
 async def test_every_prompt_and_answer_has_its_index(ask, engine_class):
-    """Choice index = prompt index times n plus answer index; each is told apart by `sequence`."""
+    """Choice index = prompt index times n plus answer index; each is told apart by `sequence` (24157000-F10)."""
     engine = engine_class(lambda request: [f"{request.prompt}{request.sequence}"])
 
     answers = await ask(engine, CompletionRequest(prompts=("a", "b"), n=2))
