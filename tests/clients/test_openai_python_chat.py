@@ -22,7 +22,7 @@ def text_of(chunks: list[ChatCompletionChunk], index: int = 0) -> str:
 
 @pytest.mark.parametrize("model", ["smollm2", "echo"])
 def test_a_plain_chat_is_answered_whole(client, model):
-    """24157000-F1, F4, F5, 63acef08-F5, N5: text, finish reason, usage that adds up, an id, a time that is now, valid read strictly."""
+    """24157000-F1, F4, F5, 63acef08-F5, N5: text, finish reason, usage that adds up, an id, a time that is now, read strictly."""
     raw = client.chat.completions.with_raw_response.create(model=model, messages=ASK, max_tokens=12, temperature=0)
 
     answer = ChatCompletion.model_validate_json(raw.text, strict=True)

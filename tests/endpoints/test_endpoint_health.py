@@ -137,7 +137,7 @@ async def test_a_server_starts_with_every_endpoint_down(tmp_path, open_app_at):
 
 
 async def test_servers_survive_a_restart(tmp_path, open_app_at, new_node):
-    """66555000-D5, F10: what was said, the sealed key and the models are there at once, before any look."""
+    """66555000-D4, D5, F10: what was said, the sealed key and the models are there at once, before any look."""
     node = await new_node(key="sk-1", models=["m", "n"])
     async with open_app_at(tmp_path / "app") as desk:
         before = await desk.online(node.url, api_key="sk-1", notes="kept", capabilities=["chat_completion"])

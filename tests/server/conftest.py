@@ -28,6 +28,7 @@ class Node:
         is_well: Whether it lists them.
         is_silent: Whether it answers nothing at all, and keeps whoever asks.
         status: Of calls, where that is not 200.
+        answers: Whole answers by method and path, before its own.
         gate: While it is closed, calls wait: plain ones for everything, streams for what follows their first event.
         texts: What calls said, in the order in which they came.
         looks: When it was asked for its models, on the clock of ``time.monotonic``.
@@ -40,6 +41,7 @@ class Node:
     is_well: bool = True
     is_silent: bool = False
     status: int = 200
+    answers: dict[str, bytes] = field(factory=dict)
     gate: asyncio.Event = field(factory=asyncio.Event)
     texts: list[str] = field(factory=list)
     looks: list[float] = field(factory=list)
@@ -55,6 +57,8 @@ class Node:
         """Answer one request."""
         if self.is_silent:
             await _left(visit)
+        elif (whole := self.answers.get(visit.head.partition(b" HTTP/")[0].decode())) is not None:
+            visit.send(whole)
         elif visit.path.endswith("/v1/models"):
             self.looks.append(time.monotonic())
             entries = [{"id": name, "object": "model"} for name in self.models]

@@ -52,7 +52,7 @@ async def test_a_server_is_in_use_half_a_minute_after_it_was_registered(balancer
 
 
 async def test_a_server_that_fails_is_offline_in_two_looks_and_back_with_the_next(balancer, new_node):
-    """66555000-S3, S4, F4, F5, F23, 93536000-F7, F15: at the usual 30 s that is within 60 s; calls get 503 meanwhile, at once."""
+    """66555000-S3, S4, F4, F5, F23, 93536000-F7, F15, F27: at the usual 30 s that is within 60 s; calls get 503 at once."""
     node = await new_node("fails")
     endpoint_id = await balancer.online(node, "fails")
 
@@ -162,19 +162,43 @@ async def test_servers_neither_register_themselves_nor_need_a_gpu(balancer, new_
     endpoint_id = await balancer.online(node, "plain")
 
     assert {404, 405} >= {each.status for each in old}
-    assert not (await balancer.shown(endpoint_id)).get("devices")
+    assert [] == ((await balancer.shown(endpoint_id))["report"] or {"devices": []})["devices"]
     assert 200 == (await balancer.chat("plain")).status
 
 
+async def test_what_a_server_tells_of_its_gpus_is_shown_and_used(balancer, new_node):
+    """5cd7b614-F5, F6, F8, F9, 589f2df1-F9, F10, S2: of two, one with its GPU at 90 %, the other gets the calls."""
+    nodes = {}
+    for name, use, score in (("hot", 0.9, 9000), ("cool", 0.1, 8000)):
+        device = {"id": 0, "name": "RTX 4090", "vendor": "nvidia", "memory_bytes": 24, "free_memory_bytes": 20, "use_0_1": use}
+        gpu = {"device_count": 1, "capability_score": score, "devices": [device]}
+        load = {"active_requests": 0, "max_concurrent_requests": 4}
+        node = nodes[name] = await new_node("gpu")
+        node.answers["GET /v0/health"] = plain({"status": "online", "gpu": gpu, "load": load})
+        endpoint_id = await balancer.online(node, name)
+        shown = (await balancer.shown(endpoint_id))["report"]
+        assert (score, "RTX 4090", "nvidia") == (
+            shown["gpu_capability_score"],
+            shown["devices"][0]["name"],
+            shown["devices"][0]["vendor"],
+        )
+
+    answers = [await balancer.chat("gpu") for _ in range(6)]
+
+    assert {(200, "cool")} == {(each.status, each.server) for each in answers}
+
+
 async def test_names_are_compared_as_they_are_written(balancer, new_node):
-    """93536000-F6, F8, F11: another case is another model, which nobody has; a call goes only where its model is."""
+    """93536000-F6, F8, F11, 32637000-E1: another case is another model, which nobody has; a call goes only where its model is."""
     upper, lower = await new_node("Org/Model"), await new_node("org/other")
     await balancer.online(upper, "upper")
     await balancer.online(lower, "lower")
 
     right = await balancer.chat("Org/Model")
     wrong = await balancer.chat("org/model")
+    vectors = await balancer.ask("POST", "/v1/embeddings", {"model": "org/model", "input": "x"})
 
+    assert (404, "model_not_found") == (vectors.status, vectors.error)
     assert (200, "upper") == (right.status, right.server)
     assert (404, "model_not_found") == (wrong.status, wrong.error)
     assert (1, 0) == (len(upper.texts), len(lower.texts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 from collections import Counter
 
 import pytest
@@ -56,3 +57,22 @@ async def test_a_thousand_calls_are_shared_within_five_percent(balancer, new_nod
     assert Counter({200: 1000}) == statuses
     shares = [len(node.texts) / 1000 for node in nodes]
     assert all(abs(share - 0.25) <= 0.05 * 0.25 for share in shares), shares
+
+
+async def test_a_call_finds_its_server_among_a_thousand(call, tmp_path, new_node):
+    """589f2df1-N6, N7, 63acef08-N4: with a thousand servers of one model a call takes less than 50 ms, and they take turns."""
+    node = await new_node("m")
+    tables = [
+        f'[[endpoints]]\nname = "s{number}"\nurl = "{node.url}/{number}"\nmodels = ["m"]\ncheck_interval_s = 0\n'
+        for number in range(1000)
+    ]
+    live = await asyncio.to_thread(LiveServer.start, tmp_path / "thousand", "\n".join(tables))
+    try:
+        async with call(live) as balancer:
+            answers = [await balancer.chat() for _ in range(300)]
+    finally:
+        await asyncio.to_thread(live.stop)
+
+    assert {200} == {each.status for each in answers}
+    assert statistics.median(each.seconds for each in answers) < 0.05
+    assert 300 == len({each.server for each in answers})
