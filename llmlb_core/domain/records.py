@@ -14,12 +14,18 @@ if TYPE_CHECKING:
 
 @frozen
 class Attempt:
-    """One try of a call at one endpoint."""
+    """One try of a call at one endpoint.
+
+    Attributes:
+        reason: Error code of what it failed with.
+        choice_reason: Why the router chose the endpoint.
+    """
 
     endpoint: str
     outcome: str
     reason: str
     duration_s: float
+    choice_reason: str = ""
 
 
 @define
@@ -30,7 +36,8 @@ class Record:
         opened: Whether status and headers went out; committed: whether content did.
         status: The HTTP status that the client saw, 0 if none.
         error_code: OpenAI error code of what ended the call, or None.
-        queue_wait_s: Time between asking for a lease and having it.
+        queue_wait_s: Time between asking for a lease and having it, or giving up.
+        choice_reason: Why the router chose ``served_by``; empty where nothing served the call.
     """
 
     id: str
@@ -42,6 +49,7 @@ class Record:
     operation: str = ""
     model: str = ""
     served_by: str = ""
+    choice_reason: str = ""
     stream: bool = False
     status: int = 0
     error_code: str | None = None

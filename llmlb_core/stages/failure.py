@@ -34,4 +34,7 @@ def failure_of(error: BaseException, deadline: Deadline, record: Record, blame: 
     elif failure.culprit is not None:
         blame(failure)
     record.ending, record.error_code = "failed", failure.code
+    waited_s = failure.extras.get("waited_secs")
+    if isinstance(waited_s, int | float):
+        record.queue_wait_s = float(waited_s)
     return failure

@@ -95,6 +95,7 @@ class Rendering:
             self.stop_heartbeat()
         record, headers, lease = self._record, self._headers, answer.lease
         served_by = record.served_by = lease.endpoint.name
+        record.choice_reason = lease.choice.reason
         waited_s = record.queue_wait_s = lease.waited_s
         headers.append(("x-llmlb-endpoint", served_by))
         headers.append(("x-llmlb-attempts", str(len(record.attempts) + 1) if record.attempts else "1"))

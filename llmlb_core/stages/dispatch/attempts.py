@@ -42,7 +42,8 @@ class Dispatch:
                 return await (_relay(call, lease) if lease.endpoint.speaks(call.dialect.name) else _open(call, lease))
             except CallError as error:
                 tried |= {lease.endpoint.id}
-                record.attempts.append(Attempt(lease.endpoint.name, "failed", error.code, time.monotonic() - started_at))
+                seconds = time.monotonic() - started_at
+                record.attempts.append(Attempt(lease.endpoint.name, "failed", error.code, seconds, lease.choice.reason))
                 if not error.is_retryable or len(tried) >= MAX_ATTEMPTS:
                     raise _last_word(error) from None
                 try:

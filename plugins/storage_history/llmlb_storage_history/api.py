@@ -116,7 +116,8 @@ def snapped(per_page: int) -> int:
 def shown(row: Mapping[str, Any]) -> dict[str, object]:
     """Return what is shown of a row."""
     started_at = datetime.fromtimestamp(row["started_at"] / 1000, UTC).isoformat(timespec="milliseconds")
-    return {**row, "started_at": started_at, "stream": bool(row["stream"])}
+    failed = orjson.Fragment(row["failed_attempts"] or b"[]")
+    return {**row, "started_at": started_at, "stream": bool(row["stream"]), "failed_attempts": failed}
 
 
 def shown_bodies(row: Mapping[str, Any] | None) -> dict[str, object]:

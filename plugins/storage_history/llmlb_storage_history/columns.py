@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, lru_cache
 
-from llmlb_core import Record
+import orjson
+
+from llmlb_core import Attempt, Record
 
 TABLE = "storage_history_requests"
 COLUMNS = (
@@ -28,6 +31,8 @@ COLUMNS = (
     "bytes_in",
     "bytes_out",
     "client_address",
+    "choice_reason",
+    "failed_attempts",
 )
 _MAX_TEXT = 300
 _MAX_NUMBER = 2**62
@@ -68,7 +73,23 @@ def values_of(record: Record, clock_offset_s: float) -> tuple[object, ...]:
         record.bytes_in,
         record.bytes_out,
         storable(record.client_address),
+        storable(record.choice_reason),
+        _failed(record.attempts) if record.attempts else None,
     )
+
+
+def _failed(attempts: Sequence[Attempt]) -> str:
+    """Return the attempts before the last one as JSON; there are few, and of most calls none."""
+    told = [
+        {
+            "endpoint": storable(each.endpoint),
+            "error_code": storable(each.reason),
+            "choice_reason": storable(each.choice_reason),
+            "duration_ms": int(each.duration_s * 10_000) / 10,
+        }
+        for each in attempts
+    ]
+    return orjson.dumps(told).decode()
 
 
 @cache

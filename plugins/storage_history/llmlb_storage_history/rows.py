@@ -6,7 +6,10 @@ from llmlb_core.storage.rows import Model, fields
 
 
 class RequestRow(Model):
-    """One call. ``started_at`` is in milliseconds since 1970: equal in both databases, and what pages are cut by."""
+    """One call. ``started_at`` is in milliseconds since 1970: equal in both databases, and what pages are cut by.
+
+    ``failed_attempts`` is JSON, absent where the first try went well.
+    """
 
     id = fields.CharField(max_length=64, primary_key=True)
     started_at = fields.BigIntField()
@@ -28,6 +31,8 @@ class RequestRow(Model):
     bytes_in = fields.BigIntField()
     bytes_out = fields.BigIntField()
     client_address = fields.TextField()
+    choice_reason = fields.TextField(null=True)
+    failed_attempts = fields.TextField(null=True)
 
     class Meta:
         """Of Tortoise."""

@@ -1,5 +1,6 @@
 """What is written of a call, on both databases."""
 
+import json
 import time
 
 import pytest
@@ -17,6 +18,7 @@ async def test_a_row_has_every_fact_of_its_call(kept, make_record):
         principal="key:3f",
         model="org/model:q4",
         served_by="gpu1",
+        choice_reason="lowest wait",
         stream=True,
         status=200,
         duration_s=1.25,
@@ -26,7 +28,7 @@ async def test_a_row_has_every_fact_of_its_call(kept, make_record):
         bytes_in=928,
         bytes_out=692,
         usage=Usage(10, 20, 3),
-        attempts=[Attempt("gpu0", "failed", "refused", 0.01)],
+        attempts=[Attempt("gpu0", "failed", "refused", 0.01, "idle")],
         age_s=60,
     )
 
@@ -35,6 +37,8 @@ async def test_a_row_has_every_fact_of_its_call(kept, make_record):
 
     assert row is not None
     assert abs(row.pop("started_at") / 1000 - (time.time() - 60)) < 2
+    failed = {"endpoint": "gpu0", "error_code": "refused", "choice_reason": "idle", "duration_ms": 10.0}
+    assert [failed] == json.loads(row.pop("failed_attempts"))
     assert {
         "id": record.id,
         "duration_ms": 1250.0,
@@ -55,6 +59,7 @@ async def test_a_row_has_every_fact_of_its_call(kept, make_record):
         "bytes_in": 928,
         "bytes_out": 692,
         "client_address": "::1",
+        "choice_reason": "lowest wait",
     } == row
 
 
