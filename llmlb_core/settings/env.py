@@ -43,23 +43,28 @@ def read_environment(environ: Mapping[str, str], problems: Problems) -> Environm
     """Return what *environ* sets; an empty variable sets nothing, and a current name wins over a deprecated one."""
     found = Environment()
     for section, cls in section_classes().items():
-        resolve_types(cls)
-        for attribute in fields(cls):
-            names: tuple[str, ...] = attribute.metadata.get("env", ())
-            variable = next((name for name in names if environ.get(name)), None)
-            if variable is None:
-                continue
-            if variable != names[0]:
-                found.warnings.append(f"the variable {variable} is deprecated; use {names[0]}")
-            key = (section, attribute.name)
-            value = _parse(environ[variable], attribute)
-            if value is INVALID:
-                seen = seen_text(environ[variable], is_secret=bool(attribute.metadata.get("secret")))
-                problems.add(key, f"expected {_expected(attribute.type)}, got {seen}", where=variable)
-            else:
-                found.values[key] = value
-                found.variables[key] = variable
+        read_class(cls, (section,), environ, problems, found)
     return found
+
+
+def read_class(cls: type, path: KeyPath, environ: Mapping[str, str], problems: Problems, found: Environment) -> None:
+    """Add what *environ* sets of one class, whose table stands at *path*, to *found*."""
+    resolve_types(cls)
+    attributes: Any = fields(cls)
+    for attribute in attributes:
+        names: tuple[str, ...] = attribute.metadata.get("env", ())
+        variable = next((name for name in names if environ.get(name)), None)
+        if variable is None:
+            continue
+        if variable != names[0]:
+            found.warnings.append(f"the variable {variable} is deprecated; use {names[0]}")
+        value = _parse(environ[variable], attribute)
+        if value is INVALID:
+            seen = seen_text(environ[variable], is_secret=bool(attribute.metadata.get("secret")))
+            problems.add((*path, attribute.name), f"expected {_expected(attribute.type)}, got {seen}", where=variable)
+        else:
+            found.values[str(path[-1]), attribute.name] = value
+            found.variables[*path, attribute.name] = variable
 
 
 def _expected(expected: object) -> str:

@@ -5,6 +5,7 @@ The environment beats the file, the file beats defaults.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from attrs import define, field, frozen
 
 from llmlb_core.errors import SettingsInvalid
 from llmlb_core.settings.endpoints import check_endpoints
-from llmlb_core.settings.env import Environment, read_environment, section_classes
+from llmlb_core.settings.env import Environment, read_class, read_environment, section_classes
 from llmlb_core.settings.locate import line_by_path
 from llmlb_core.settings.problems import Path as KeyPath
 from llmlb_core.settings.problems import Problems
@@ -92,7 +93,7 @@ def read_settings(*, file: Path | None = None, environ: Mapping[str, str], data_
 
 
 def structure_table(cls: type, table: Mapping[str, object], path: tuple[str, ...], file: Path | None) -> Any:
-    """Return a plugin's or engine's own table as an instance of its attrs class *cls*.
+    """Return a plugin's or engine's own table as an instance of its attrs class *cls*; variables that its settings name beat it.
 
     Args:
         cls: attrs class; metadata ``minimum``, ``maximum`` and ``secret`` are honoured.
@@ -109,8 +110,10 @@ def structure_table(cls: type, table: Mapping[str, object], path: tuple[str, ...
             source = _read_file(file)
         except SettingsInvalid:  # gone or changed since the start: the problem is still told, without a line
             source = _File(file)
-    problems = Problems(source.where)
-    instance = structure_class(cls, table, path, problems)
+    found = Environment()
+    problems = Problems(lambda key: found.variables.get(key, "") or source.where(key))
+    read_class(cls, path, os.environ, problems, found)
+    instance = structure_class(cls, {**table, **{key: value for (_, key), value in found.values.items()}}, path, problems)
     problems.stop()
     return instance
 

@@ -14,8 +14,10 @@ class AutoSettings:
     reach: float = setting(
         2.0, "An endpoint that is this many times as slow as the fastest gets calls only where no other has a slot.", minimum=1
     )
-    gpu_percent: float = setting(80.0, "A GPU that is busier is overloaded.", minimum=0, maximum=100)
-    vram_percent: float = setting(90.0, "GPU memory that is fuller is overloaded.", minimum=0, maximum=100)
+    gpu_percent: float = setting(80.0, "A GPU that is busier is overloaded.", env=("LLMLB_GPU_THRESHOLD",), minimum=0, maximum=100)
+    vram_percent: float = setting(
+        90.0, "GPU memory that is fuller is overloaded.", env=("LLMLB_VRAM_THRESHOLD",), minimum=0, maximum=100
+    )
     set_aside_s: float = setting(
         5.0,
         "How long an endpoint gets no call of a model after one failed there; doubled with each failure. 0 = not at all.",
