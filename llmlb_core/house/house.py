@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from llmlb_core.contracts.metrics import Labels
 from llmlb_core.endpoints.of_settings import find_servers
 from llmlb_core.errors import PluginRequired
 from llmlb_core.house.bare import FirstCome, NoRouter
@@ -84,6 +85,10 @@ class House:
         """The registered servers; only while the house is open."""
         assert self._endpoints is not None, "the house is not open"
         return self._endpoints
+
+    def selections(self) -> Mapping[Labels, float]:
+        """Return how many answered calls went to each endpoint, and why: by endpoint and reason."""
+        return self._metrics.calls.selections()
 
     @property
     def supervisor(self) -> Supervisor:

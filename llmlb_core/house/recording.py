@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from llmlb_core.pipeline import Pipeline
 from llmlb_core.plugin_host.host import PluginHost
+from llmlb_core.stages.acquire import Acquire, Pressure
 from llmlb_core.stages.record import Recorder
 from llmlb_core.telemetry.access import AccessLog
 from llmlb_core.telemetry.delivery import Delivery
@@ -66,9 +67,30 @@ def _fault_of(host: PluginHost, kind: str) -> Callable[[str, BaseException], Non
 def watch_house(metrics: Metrics, pipeline: Pipeline, supervisor: Supervisor) -> None:
     """Show what runs, waits and is loaded now."""
     metrics.watch("calls_running", "gauge", "Calls that run now.", lambda: pipeline.running.count)
-    metrics.watch("queue_waiting", "gauge", "Calls that wait for a lease.", lambda: pipeline.acquire.stats().waiting_count)
+    watch_queue(metrics, pipeline.acquire)
+    labels, selections = ("endpoint", "reason"), metrics.calls.selections
+    metrics.watch("selections", "counter", "Answered calls, by endpoint and why it was chosen.", selections, labels)
 
     def instances() -> dict[tuple[str, ...], float]:
         return {(str(state),): count for state, count in Counter(each.state for each in supervisor.snapshots()).items()}
 
     metrics.watch("instances", "gauge", "Models on this machine that have an instance, by its state.", instances, ("state",))
+
+
+def watch_queue(metrics: Metrics, acquire: Acquire) -> None:
+    """Show who waits, how full the queue is, and how waits ended; how long they took is in ``queue_wait``."""
+    totals = acquire.totals
+
+    def by_model() -> dict[tuple[str, ...], float]:
+        return {(model,): count for model, count in acquire.waiting_by_model.items()}
+
+    def states() -> dict[tuple[str, ...], float]:
+        return {(str(each),): float(each is acquire.pressure) for each in Pressure}
+
+    metrics.watch("queue_waiting", "gauge", "Calls that wait for a lease.", lambda: acquire.waiting_count)
+    metrics.watch("queue_waiting_by_model", "gauge", "Calls that wait for a lease, by model.", by_model, ("model",))
+    metrics.watch("queue_limit", "gauge", "Calls that may wait, over all models.", lambda: acquire.settings.queue_size)
+    metrics.watch("queue_state", "gauge", "1 for how full the queue is: normal, warning or overloaded.", states, ("state",))
+    metrics.watch("queue_waited", "counter", "Calls that got a lease after a wait.", lambda: totals.waited_total)
+    metrics.watch("queue_timeouts", "counter", "Calls that waited in vain.", lambda: totals.timed_out_total)
+    metrics.watch("queue_rejections", "counter", "Calls that were not allowed to wait.", lambda: totals.rejected_total)

@@ -12,12 +12,17 @@ from llmlb_core.domain.endpoints import Candidate, Target
 from llmlb_core.domain.explanations import ExplainedCandidate, Explanation
 
 
+def first_target(targets: Sequence[Target]) -> Target:
+    """Return the target that a call would be placed at: the first that has a routable endpoint, or the first."""
+    return next((each for each in targets if any(_is_routable(one) for one in each.candidates)), targets[0])
+
+
 def explain_placement(router: Router, call: Call, targets: Sequence[Target]) -> Explanation:
     """Return what *router* would do with *call*; no lease is taken, no turn is lost.
 
     Looks at the first of *targets* that has a routable endpoint, as the stage ``acquire`` does, or at the first.
     """
-    target = next((each for each in targets if any(_is_routable(one) for one in each.candidates)), targets[0])
+    target = first_target(targets)
     free: list[Candidate] = []
     left_out: dict[int, ExplainedCandidate] = {}
     for position, endpoint in enumerate(target.endpoints):

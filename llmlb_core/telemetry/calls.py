@@ -11,6 +11,8 @@ from llmlb_core.telemetry.cells import LATENCY_BOUNDS_S, Counter, Histogram
 
 MAX_SERIES = 2000
 """Different label sets of calls; what comes beyond them is counted under the model and endpoint ``other``."""
+MAX_REASONS = 32
+"""Different reasons of choices; a router that makes up one for each call must not fill the memory."""
 
 OTHER = "other"
 # The client wrote these names and nobody here serves them: as labels they would be a stranger's to fill.
@@ -32,7 +34,7 @@ class _Model:
 
 
 class _Series:
-    """One label set of calls, with the cells that a call of it raises."""
+    """One label set of calls and one reason of choices, with the cells that a call of it raises."""
 
     __slots__ = ("calls", "model")
 
@@ -41,13 +43,19 @@ class _Series:
         self.model = model
 
 
+_Key = tuple[str, str, str, int, str, str]
+"""Operation, model, endpoint, status, ending; and why the endpoint was chosen, which is shown apart from the rest."""
+
+
 class CallMetrics:
     """Counts calls by operation, model, endpoint, status and ending, and how long they took."""
 
     def __init__(self, max_series: int = MAX_SERIES) -> None:
         """Keep at most *max_series* label sets, and a few more for ``other``."""
         self._max_series = max_series
-        self._series: dict[tuple[str, str, str, int, str], _Series] = {}
+        self._series: dict[_Key, _Series] = {}
+        self._label_sets: set[Labels] = set()
+        self._reasons: set[str] = set()
         self._models: dict[Labels, _Model] = {}
         self._tokens: dict[str, tuple[Counter, ...]] = {}
 
@@ -56,7 +64,9 @@ class CallMetrics:
 
         Histograms are raised in place, not by ``observe``: three calls of a method would cost more than the rest.
         """
-        series = self._series.get((record.operation, record.model, record.served_by, record.status, record.ending))
+        series = self._series.get(
+            (record.operation, record.model, record.served_by, record.status, record.ending, record.choice_reason)
+        )
         if series is None:
             series = self._find(record)
         series.calls.value += 1
@@ -95,7 +105,7 @@ class CallMetrics:
                 "counter",
                 "Calls that ended.",
                 ("operation", "model", "endpoint", "status", "ending"),
-                samples=[series.calls.sample() for series in self._series.values()],
+                samples=[Sample(labels, value) for labels, value in self._calls().items()],
             ),
             _histogram("call_duration", "From the head of a call to its end.", [each.duration.sample() for each in models]),
             _histogram(
@@ -109,21 +119,41 @@ class CallMetrics:
             ),
         )
 
+    def selections(self) -> dict[Labels, float]:
+        """Return how many answered calls went to each endpoint, and why: by endpoint and reason (589f2df1)."""
+        found: dict[Labels, float] = {}
+        for (_, _, endpoint, _, _, reason), series in self._series.items():
+            if endpoint:
+                found[endpoint, reason] = found.get((endpoint, reason), 0) + series.calls.value
+        return found
+
+    def _calls(self) -> dict[Labels, float]:
+        found: dict[Labels, float] = {}
+        for series in self._series.values():
+            labels = series.calls.labels
+            found[labels] = found.get(labels, 0) + series.calls.value
+        return found
+
     def _used(self) -> list[Sample]:
         return [cell.sample() for cells in self._tokens.values() for cell in cells if cell.value]
 
     def _find(self, record: Record) -> _Series:
         """Return the series of *record* where its labels are new, or are not its own."""
         model = "" if record.error_code in _UNSERVED else record.model
-        key = (record.operation, model, record.served_by, record.status, record.ending)
+        reason = record.choice_reason
+        if reason not in self._reasons:
+            reason = reason if len(self._reasons) < MAX_REASONS else OTHER
+            self._reasons.add(reason)
+        endpoint = record.served_by
+        labels = (record.operation, model, endpoint, str(record.status), record.ending)
+        if labels not in self._label_sets and len(self._label_sets) >= self._max_series:
+            model = endpoint = OTHER
+            labels = (record.operation, model, endpoint, str(record.status), record.ending)
+        key = (record.operation, model, endpoint, record.status, record.ending, reason)
         series = self._series.get(key)
-        if series is None and len(self._series) >= self._max_series:
-            key = (record.operation, OTHER, OTHER, record.status, record.ending)
-            series = self._series.get(key)
         if series is None:
-            operation, model, endpoint, status, ending = key
-            labels = (operation, model, endpoint, str(status), ending)
-            series = self._series[key] = _Series(labels, self._model(operation, model))
+            self._label_sets.add(labels)
+            series = self._series[key] = _Series(labels, self._model(record.operation, model))
         return series
 
     def _model(self, operation: str, name: str) -> _Model:

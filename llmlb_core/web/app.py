@@ -15,7 +15,7 @@ from llmlb_core.house import House
 from llmlb_core.settings.load import load_settings
 from llmlb_core.settings.sections import Settings
 from llmlb_core.web import errors
-from llmlb_core.web.admin import endpoints, health, node, plugins, status
+from llmlb_core.web.admin import endpoints, health, node, plugins, queue, route, status
 from llmlb_core.web.door import Door
 from llmlb_core.web.guard import guard, guard_by_method
 
@@ -41,9 +41,16 @@ def create_app(settings: Settings | None = None, *, house: House | None = None) 
                 yield
 
     _mount(app, health.blueprint(home))
-    for scoped, prefix in ((plugins.blueprint(home), "/v0/plugins"), (status.blueprint(home), "/v0")):
+    for scoped, prefix in (
+        (plugins.blueprint(home), "/v0/plugins"),
+        (status.blueprint(home), "/v0"),
+        (queue.blueprint(home), "/v0"),
+    ):
         guard(scoped, "admin", lambda: home.pipeline.authenticate)
         _mount(app, scoped, prefix)
+    explaining = route.blueprint(home)
+    guard(explaining, "endpoints", lambda: home.pipeline.authenticate)
+    _mount(app, explaining, "/v0/route")
     about_node = node.blueprint(home)
     guard(about_node, "api", lambda: home.pipeline.authenticate)
     _mount(app, about_node, "/v0")

@@ -187,6 +187,11 @@ class Acquire:
         return self._settings
 
     @property
+    def waiting_count(self) -> int:
+        """Calls that wait now."""
+        return self._lines.waiting_count
+
+    @property
     def waiting_by_model(self) -> Mapping[str, int]:
         """Calls that wait now, by model; models for which nobody waits are not there."""
         return self._lines.count_by_model

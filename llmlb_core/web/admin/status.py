@@ -1,4 +1,4 @@
-"""``GET /v0/status`` and ``GET /v0/queue/stats``: what the server is doing."""
+"""``GET /v0/status``: what the server is doing."""
 
 from __future__ import annotations
 
@@ -32,10 +32,5 @@ def blueprint(house: House) -> Blueprint:
             "queue": plain(house.pipeline.acquire.stats()),
             "instances": [plain(each) for each in house.supervisor.snapshots()],
         }
-
-    @pages.get("/queue/stats")
-    async def queue() -> Mapping[str, object]:
-        stats: Mapping[str, object] = plain(house.pipeline.acquire.stats())
-        return stats
 
     return pages
