@@ -23,8 +23,10 @@ def page(root):
 @pytest.fixture
 def node(tmp_path):
     """A node with its first key, at home."""
-    started = LiveServer.start(tmp_path / "home" / ".llmlb", '[models.echo]\nengine = "echo"\n')
-    assert 0 == run_llmlb(started.data_dir, "keys", "ensure").returncode
+    data_dir = tmp_path / "home" / ".llmlb"
+    # before the start: a running server learns of a new key within two seconds
+    assert 0 == run_llmlb(data_dir, "keys", "ensure").returncode
+    started = LiveServer.start(data_dir, '[models.echo]\nengine = "echo"\n')
     yield started
     started.stop()
 

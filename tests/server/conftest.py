@@ -29,6 +29,7 @@ class Node:
         is_silent: Whether it answers nothing at all, and keeps whoever asks.
         status: Of calls, where that is not 200.
         answers: Whole answers by method and path, before its own.
+        delay_s: How long it thinks before it answers anything.
         gate: While it is closed, calls wait: plain ones for everything, streams for what follows their first event.
         texts: What calls said, in the order in which they came.
         looks: When it was asked for its models, on the clock of ``time.monotonic``.
@@ -42,6 +43,7 @@ class Node:
     is_silent: bool = False
     status: int = 200
     answers: dict[str, bytes] = field(factory=dict)
+    delay_s: float = 0.0
     gate: asyncio.Event = field(factory=asyncio.Event)
     texts: list[str] = field(factory=list)
     looks: list[float] = field(factory=list)
@@ -55,6 +57,8 @@ class Node:
 
     async def answer(self, visit: Visit) -> None:
         """Answer one request."""
+        if self.delay_s:
+            await asyncio.sleep(self.delay_s)
         if self.is_silent:
             await _left(visit)
         elif (whole := self.answers.get(visit.head.partition(b" HTTP/")[0].decode())) is not None:

@@ -93,7 +93,7 @@ def own_fleet(tmp_path):
 
 
 async def test_a_thousand_calls_are_answered_although_a_node_is_killed(fleet, call):
-    """05098000-F13, F17, E2, 66555000-S4, 63acef08-N4: none is lost, fails or gets another's answer; it comes back meanwhile."""
+    """05098000-F13, F17, E2, 66555000-S4: none is lost, fails or gets another's answer; it comes back meanwhile."""
     nodes = {name: fleet.servers[name] for name in ("one", "two")}
     answers: list = []
     enough = asyncio.Event()

@@ -195,7 +195,7 @@ def test_nothing_routable_is_503_with_the_reasons(make_yard):
 
 
 def test_a_busy_model_does_not_hold_up_another(make_yard):
-    """A queue per set of candidates (decisions: 7c0a37e0)."""
+    """05098000-F1 as decided: a queue per set of candidates."""
     yard = make_yard(FakeEndpoint("e1"), FakeEndpoint("e2"))
     for _ in range(20):
         yard.arrive(ids=["e1"], model="slow")
