@@ -42,7 +42,7 @@ def call_of(dialect: Dialect, route: Route, body: bytes) -> Call:
         dialect=dialect,
         body=body,
         model=routing.model or "",
-        stream=routing.stream,
+        stream=bool(routing.stream),
         principal=Principal("key:test"),
         deadline_at=1e9,
         request=decoded.request,
