@@ -3,7 +3,7 @@
 import pytest
 
 from llmlb_core import Record, Usage
-from llmlb_core.telemetry.calls import CallMetrics
+from llmlb_core.telemetry.calls import MAX_REASONS, CallMetrics
 from llmlb_core.telemetry.cells import LATENCY_BOUNDS_S, Histogram
 from llmlb_core.telemetry.metrics import Metrics
 
@@ -114,3 +114,26 @@ def test_watched_numbers_are_read_when_somebody_looks():
     assert {(): 5} == values(metrics, "calls_running")
     assert {("ready",): 2, ("failed",): 1} == values(metrics, "instances")
     assert len({each.name for each in metrics.collect()}) == len(metrics.collect())
+
+
+def test_answered_calls_are_counted_by_endpoint_and_reason():
+    """589f2df1: why each was chosen; what nobody served was no choice, and ``calls`` is not split by it."""
+    calls = CallMetrics()
+
+    for facts in ({"choice_reason": "idle"}, {"choice_reason": "idle"}, {"choice_reason": "next in turn"}, {"served_by": ""}):
+        calls.note(record(**facts))
+
+    assert {("e", "idle"): 2, ("e", "next in turn"): 1} == calls.selections()
+    assert {("chat", "m", "e", "200", "finished"): 3, ("chat", "m", "", "200", "finished"): 1} == values(calls, "calls")
+
+
+def test_reasons_that_are_made_up_for_each_call_take_bounded_memory():
+    """A plugin's router may say anything; nothing is lost of the counts."""
+    calls = CallMetrics()
+
+    for number in range(1000):
+        calls.note(record(choice_reason=f"score {number}"))
+
+    assert len(calls.selections()) <= MAX_REASONS + 1
+    assert 1000 == sum(calls.selections().values())
+    assert {("chat", "m", "e", "200", "finished"): 1000} == values(calls, "calls")
