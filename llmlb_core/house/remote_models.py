@@ -17,8 +17,10 @@ def remote_info(name: str, endpoints: Sequence[RegisteredEndpoint]) -> ModelInfo
     capabilities = tuple(dict.fromkeys(each for _, model in served for each in model.capabilities))
     told = [api for _, model in routable or served for api in model.apis or ()]
     apis = dict.fromkeys(told or [api for each in capabilities for api in APIS.get(each, ())])
-    if "responses" not in told and all(endpoint.condition.supports_responses is False for endpoint in endpoints):
+    if all(endpoint.serves_responses(name) is False for endpoint, _ in routable or served):
         apis.pop("responses", None)
+    elif "chat_completions" in apis:
+        apis["responses"] = None
     windows = [model.context_tokens for _, model in routable or served if model.context_tokens]
     is_loading = any(endpoint.report is not None and endpoint.report.is_loading for endpoint in endpoints)
     is_offline = all(endpoint.condition.status is not EndpointStatus.ONLINE for endpoint in endpoints)

@@ -116,7 +116,7 @@ def snapped(per_page: int) -> int:
 def shown(row: Mapping[str, Any]) -> dict[str, object]:
     """Return what is shown of a row."""
     started_at = datetime.fromtimestamp(row["started_at"] / 1000, UTC).isoformat(timespec="milliseconds")
-    failed = orjson.Fragment(row["failed_attempts"] or b"[]")
+    failed = orjson.loads(row["failed_attempts"]) if row["failed_attempts"] else []
     return {**row, "started_at": started_at, "stream": bool(row["stream"]), "failed_attempts": failed}
 
 
