@@ -133,8 +133,9 @@ def llmlb_observers() -> Iterable[Observer | Feedback | BodySink]:  # type: igno
     """Contribute what is told of calls that are over.
 
     When: At start; records come from the first call on until the server has drained, inside the plugin's lifespan.
-    Returns: ``Observer`` instances (told in batches, off the call's path), ``Feedback`` instances (told at once) and ``BodySink``
-        instances (given what was said; contribute one only where the operator asked for it).
+    Returns: ``Observer`` instances (told in batches, off the call's path), ``Feedback`` instances (told at once, those that serve
+        routers only while settings use these) and ``BodySink`` instances (given what was said; contribute one only where the
+        operator asked for it).
     Conflicts: Two of one kind and ``name`` make both plugins conflicted, unless ``[plugins.prefer]`` names one.
 
     .. versionadded:: 0.1

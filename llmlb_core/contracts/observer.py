@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from attrs import frozen
@@ -44,9 +44,12 @@ class Feedback(ABC):
 
     Attributes:
         name: What settings call it.
+        serves: Who reads what it learns: routers, parts of routers, an admission policy. It is told of calls only where settings
+            use one of them, so that a router which nobody names costs nothing. Empty = it is told always.
     """
 
     name: ClassVar[str]
+    serves: Collection[object] = ()
 
     @abstractmethod
     def on_end(self, record: Record) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from copy import deepcopy
 from typing import ClassVar, Final
 
@@ -30,6 +30,14 @@ class Router(ABC):
     """
 
     name: ClassVar[str]
+
+    @property
+    def parts(self) -> Sequence[object]:
+        """What it is composed of. Feedback that serves one of these is told of calls while a setting names this router.
+
+        .. versionadded:: 0.1
+        """
+        return ()
 
     @abstractmethod
     def choose(self, call: Call, candidates: Sequence[Candidate]) -> Choice | None:
@@ -76,11 +84,14 @@ class Filter(ABC):
 
     Attributes:
         name: What ``[[routing.routers]] filters`` calls it.
+        knows: What it acts upon, one container for good, where that is all: while it is empty, everybody passes, so that nobody
+            needs to ask. None = ask always.
 
     .. versionadded:: 0.1
     """
 
     name: ClassVar[str]
+    knows: Sized | None = None
 
     @abstractmethod
     def keep(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
@@ -105,6 +116,9 @@ class Scorer(ABC):
         name: What ``[[routing.routers]] ranks`` calls it.
         reason: Why a candidate won that won by it, such as ``fewest in flight``; what logs and statistics say.
         unit: Of its scores, for explanations; empty for a plain number.
+        asks: Attributes of a candidate, such as ``in_flight`` or ``endpoint.gpu_facts``, where it tells candidates apart by these
+            and by what it ``knows``, and by nothing else. While these are false of every candidate, and it knows nothing, nobody
+            needs to ask it.
 
     .. versionadded:: 0.1
     """
@@ -112,18 +126,30 @@ class Scorer(ABC):
     name: ClassVar[str]
     reason: ClassVar[str]
     unit: ClassVar[str] = ""
+    asks: ClassVar[Sequence[str]] = ()
 
     @abstractmethod
     def score(self, call: Call, candidate: Candidate) -> float:
         """Return how good *candidate* is for *call*: lower is better, never NaN, ``UNKNOWN`` where nothing is known of it."""
 
     def scores(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[float] | None:
-        """Return the score of each of *candidates*, or None where they are all alike for sure.
+        """Return the score of each of *candidates*, or None where all of which something is known are alike for sure.
 
         The same as asking ``score`` of each, which is the default; a scorer writes its own to be faster.
         """
         score = self.score
         return [score(call, candidate) for candidate in candidates]
+
+    def knows(self, tolerance: float) -> Sized | None:
+        """Return what it tells candidates apart by, beside what it ``asks``: one container for good.
+
+        While that is empty, scores are unknown or within *tolerance* of each other. None where there is no such container: then it
+        tells them apart by what it ``asks`` alone; where it asks nothing, by what nobody can look at, so that it is asked always.
+
+        Called once, when a cascade is composed.
+        """
+        del tolerance
+        return None
 
     def chosen(self, call: Call, candidate: Candidate) -> None:
         """Note that *call* goes to *candidate*, for a scorer that counts what is under way; does nothing by default.

@@ -31,3 +31,8 @@ class EndpointFacts:
     gpu_score: float | None = None
     gpu_count: int | None = None
     active_count: int | None = None
+
+    @property
+    def tells_gpu(self) -> bool:
+        """Whether it tells how busy, how full or how capable GPUs are."""
+        return self.gpu_busy_0_1 is not None or self.vram_used_0_1 is not None or self.gpu_score is not None

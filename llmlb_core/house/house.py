@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from llmlb_core.contracts.admission import AdmissionPolicy
 from llmlb_core.contracts.metrics import Labels
 from llmlb_core.endpoints.of_settings import find_servers
 from llmlb_core.errors import PluginRequired
@@ -19,6 +20,7 @@ from llmlb_core.models.catalogue import Catalogue
 from llmlb_core.models.devices import machine_devices
 from llmlb_core.pipeline import Pipeline
 from llmlb_core.plugin_host.loader import load_plugins
+from llmlb_core.routing.learning import feedback_in_use
 from llmlb_core.routing.named import Parts, RouterTable, make_table, named_routers
 from llmlb_core.security.data_dir import prepare_data_dir
 from llmlb_core.settings.problems import render_path
@@ -112,8 +114,11 @@ class House:
             self.host.check_required()
             for _, lifespan in self.host.lifespans():
                 await rooms.enter_async_context(lifespan)
+            policy, routers = self._policy(), self._router_for()
+            self._routers = routers
+            feedbacks = feedback_in_use(registry.feedbacks, routers.in_use, policy)
             access = AccessLog() if settings.log.access else None
-            recorder = await rooms.enter_async_context(open_recorder(self.host, self._metrics, access))
+            recorder = await rooms.enter_async_context(open_recorder(self.host, self._metrics, access, feedbacks))
             supervisor = self._supervisor = Supervisor(settings.workers, settings.engines, settings.data_dir)
             rooms.push_async_callback(supervisor.stop, 5.0)
             await supervisor.start()
@@ -130,7 +135,8 @@ class House:
             rooms.callback(office.registry.close)
             directory = Directory(catalogue, LocalRooms(registry.engines, devices, supervisor), office.registry)
             self._models.fill(directory)
-            pipeline = self._pipeline = self._build_pipeline(directory, recorder)
+            acquire = Acquire(routers, policy, settings.admission, warmup_wait_s=settings.workers.warmup_wait_s)
+            pipeline = self._pipeline = self._build_pipeline(directory, acquire, recorder)
             watch_house(self._metrics, pipeline, supervisor)
             supervisor.on_change.append(pipeline.acquire.wake)
             for told in (office.registry.on_routable, office.registry.on_unroutable):
@@ -147,15 +153,8 @@ class House:
                 self.is_open = False
                 await pipeline.running.drain(settings.server.drain_timeout_s)
 
-    def _build_pipeline(self, directory: Directory, recorder: Recorder) -> Pipeline:
+    def _build_pipeline(self, directory: Directory, acquire: Acquire, recorder: Recorder) -> Pipeline:
         settings, registry = self.settings, self.host.registry
-        policy = registry.admission_policies.get(settings.admission.policy)
-        if policy is None and not registry.admission_policies and settings.admission.policy == AdmissionSettings().policy:
-            policy = FirstCome()
-        if policy is None:
-            raise self._missing("admission policy", f"admission:{settings.admission.policy}", "[admission] policy")
-        routers = self._routers = self._router_for()
-        acquire = Acquire(routers, policy, settings.admission, warmup_wait_s=settings.workers.warmup_wait_s)
         return Pipeline(
             authenticate=Authenticate(
                 # One that settings name is missing only where no plugin is installed at all: then nobody enters.
@@ -175,6 +174,20 @@ class House:
             blame=self.host.blame,
             taps=make_taps(self.host, self._metrics),
         )
+
+    def _policy(self) -> AdmissionPolicy:
+        """Return who says which calls wait.
+
+        Raises:
+            PluginRequired: No active plugin brings the policy that settings name.
+        """
+        policies, name = self.host.registry.admission_policies, self.settings.admission.policy
+        policy = policies.get(name)
+        if policy is None and not policies and name == AdmissionSettings().policy:
+            policy = FirstCome()
+        if policy is None:
+            raise self._missing("admission policy", f"admission:{name}", "[admission] policy")
+        return policy
 
     def _router_for(self) -> RouterTable:
         """Return which router a call gets.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
+from llmlb_core.contracts.observer import Feedback
 from llmlb_core.pipeline import Pipeline
 from llmlb_core.plugin_host.host import PluginHost
 from llmlb_core.stages.acquire import Acquire, Pressure
@@ -19,7 +20,9 @@ from llmlb_core.worker.supervisor import Supervisor
 
 
 @asynccontextmanager
-async def open_recorder(host: PluginHost, metrics: Metrics, access: AccessLog | None) -> AsyncIterator[Recorder]:
+async def open_recorder(
+    host: PluginHost, metrics: Metrics, access: AccessLog | None, feedbacks: Mapping[str, Feedback]
+) -> AsyncIterator[Recorder]:
     """Open it inside the lifespans of plugins: at its end observers are given what is left, and must still be able to keep it."""
     registry = host.registry
     delivery = Delivery(registry.observers, _fault_of(host, "observer")) if registry.observers else None
@@ -29,9 +32,7 @@ async def open_recorder(host: PluginHost, metrics: Metrics, access: AccessLog | 
         )
     if access is not None:
         metrics.watch("access_lines_dropped", "counter", "Lines of the access log that were lost.", lambda: access.dropped_count)
-    recorder = Recorder(
-        access, calls=metrics.calls, delivery=delivery, feedbacks=registry.feedbacks, fault=_fault_of(host, "feedback")
-    )
+    recorder = Recorder(access, calls=metrics.calls, delivery=delivery, feedbacks=feedbacks, fault=_fault_of(host, "feedback"))
     try:
         with measured_lag(metrics.lag):
             if delivery is None:

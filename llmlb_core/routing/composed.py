@@ -6,7 +6,9 @@ above ``contracts``, so that nothing a plugin author must read depends on it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Sized
+from itertools import chain
+from operator import attrgetter
 
 from llmlb_core.contracts.router import UNKNOWN, Filter, Picker, Rank, Router, Scorer
 from llmlb_core.domain.calls import Call
@@ -15,7 +17,11 @@ from llmlb_core.domain.explanations import Explanation
 from llmlb_core.errors import NoEndpoint
 from llmlb_core.routing.replay import Replay
 
+ALONE = "the only one"
 MAX_TOLD = 3
+
+_ALWAYS: Sized = (True,)
+_all_of = chain.from_iterable
 
 
 class Composed(Router):
@@ -38,7 +44,7 @@ class Composed(Router):
         self.filters = tuple(filters)
         self.ranks = tuple(ranks)
         self.picker = picker
-        self._keeps = tuple([(each.keep, each) for each in filters])
+        self._keeps = tuple([(_ALWAYS if each.knows is None else each.knows, each.keep, each) for each in filters])
         self._steps = tuple(
             [
                 (each.scorer.scores, each.tolerance + each.slack > 0, each.tolerance, each.slack, each.scorer.reason)
@@ -46,8 +52,16 @@ class Composed(Router):
             ]
         )
         self._pick = picker.pick
-        scorers = dict.fromkeys([rank.scorer for rank in ranks])
-        self._told = tuple([each.chosen for each in scorers if type(each).chosen is not Scorer.chosen])
+        self._among_equals = picker.reason
+        scorers = tuple(dict.fromkeys([rank.scorer for rank in ranks]))
+        told = [each.chosen for each in scorers if type(each).chosen is not Scorer.chosen]
+        self._tell = told[0] if len(told) == 1 else _tell_all(told) if told else None
+        self._known, self._asked = _conditions(self.filters, self.ranks)
+
+    @property
+    def parts(self) -> Sequence[object]:
+        """Filters, scorers and the picker."""
+        return (*self.filters, *[each.scorer for each in self.ranks], self.picker)
 
     def choose(self, call: Call, candidates: Sequence[Candidate]) -> Choice | None:
         """Return the winner, or None where a filter lets none of *candidates* pass.
@@ -55,12 +69,23 @@ class Composed(Router):
         Raises:
             NoEndpoint: No endpoint of the model would pass, busy or not.
         """
-        for keep, which in self._keeps:
-            kept = keep(call, candidates)
-            if not kept:
-                self._refuse(call, candidates, which)
-                return None
-            candidates = kept
+        if any(self._known) or any(_all_of(map(self._asked, candidates))):
+            return self._ask(call, candidates)
+        # Nothing learned that matters, nothing running, no figures: every part would let everybody pass, so none is asked.
+        chosen = self._pick(call, candidates)
+        if self._tell is not None:
+            self._tell(call, chosen)
+        return Choice(chosen, self._among_equals if len(candidates) > 1 else ALONE)
+
+    def _ask(self, call: Call, candidates: Sequence[Candidate]) -> Choice | None:  # noqa: C901  # a method each would cost more
+        """Go through the cascade."""
+        for knows, keep, which in self._keeps:
+            if knows:
+                kept = keep(call, candidates)
+                if not kept:
+                    self._refuse(call, candidates, which)
+                    return None
+                candidates = kept
         reason: str | None = None
         count = len(candidates)
         for scores_of, is_loose, tolerance, slack, why in self._steps:
@@ -83,9 +108,9 @@ class Composed(Router):
                 reason = why
         # Also where one is left: a picker that counts turns must hear of every call.
         chosen = self._pick(call, candidates)
-        for tell in self._told:
-            tell(call, chosen)
-        return Choice(chosen, reason or (self.picker.reason if count > 1 else "the only one"))
+        if self._tell is not None:
+            self._tell(call, chosen)
+        return Choice(chosen, reason or (self._among_equals if count > 1 else ALONE))
 
     def explain(self, call: Call, candidates: Sequence[Candidate]) -> Explanation:
         """Return what each filter and each rank said; nobody's turn is lost."""
@@ -102,3 +127,28 @@ class Composed(Router):
             f"No endpoint of '{target.model}' passes the filter '{which.name}' of the router '{self.name}'. "
             f"{'; '.join(told)}{f'; and {more} more' if more else ''}."
         )
+
+
+def _tell_all(told: Sequence[Callable[[Call, Candidate], None]]) -> Callable[[Call, Candidate], None]:
+    def tell(call: Call, candidate: Candidate) -> None:
+        for each in told:
+            each(call, candidate)
+
+    return tell
+
+
+def _conditions(
+    filters: Sequence[Filter], ranks: Sequence[Rank]
+) -> tuple[Sequence[Sized], Callable[[Candidate], tuple[object, ...]]]:
+    """Return containers, and what gets a tuple of a candidate.
+
+    While all that is in the former and in the latter is empty or false, each part of a cascade would let everybody pass.
+    """
+    known = [each.knows for each in filters]
+    for rank in ranks:
+        container = rank.scorer.knows(rank.tolerance)
+        if container is not None or not rank.scorer.asks:
+            known.append(container)
+    asked = [name for rank in ranks for name in rank.scorer.asks] or ["in_flight"]
+    # Of two names an `attrgetter` makes a tuple, of one it does not.
+    return tuple([_ALWAYS if each is None else each for each in known]), attrgetter(*dict.fromkeys(asked), asked[0])

@@ -52,6 +52,11 @@ class RouterTable:
         self._by_model = dict(by_model)
         self._by_key = dict(by_key)
 
+    @property
+    def in_use(self) -> tuple[Router, ...]:
+        """The routers that a call may get."""
+        return tuple(dict.fromkeys([self.default, *self._by_model.values(), *self._by_key.values()]))
+
     def __call__(self, call: Call, target: Target) -> Router:
         """Return the router of *call*."""
         if self._by_key:

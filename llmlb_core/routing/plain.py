@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import itertools
 from collections.abc import Sequence
+from operator import attrgetter
 
 from llmlb_core.contracts.router import Picker, Scorer
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Candidate, Target
 
 MAX_TARGETS = 1024
-"""Models whose turns are remembered; the longest unused is forgotten first, and begins anew."""
+"""Models whose turns are remembered; the one whose endpoints changed longest ago is forgotten first, and begins anew."""
+
+_in_flight = attrgetter("in_flight")
+_position = attrgetter("position")
 
 
 class Idle(Scorer):
@@ -18,6 +22,7 @@ class Idle(Scorer):
 
     name = "idle"
     reason = "idle"
+    asks = ("in_flight",)
 
     def score(self, call: Call, candidate: Candidate) -> float:
         """Return 0 where nothing runs, else 1."""
@@ -27,7 +32,7 @@ class Idle(Scorer):
     def scores(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[float] | None:
         """Return the same of each, or None where all of them are idle, or none is."""
         del call
-        counts = [candidate.in_flight for candidate in candidates]
+        counts = [*map(_in_flight, candidates)]
         return [1 if count else 0 for count in counts] if 0 in counts and any(counts) else None
 
 
@@ -36,6 +41,7 @@ class InFlight(Scorer):
 
     name = "in_flight"
     reason = "fewest in flight"
+    asks = ("in_flight",)
 
     def score(self, call: Call, candidate: Candidate) -> float:
         """Return how many calls run there."""
@@ -45,7 +51,7 @@ class InFlight(Scorer):
     def scores(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[float] | None:
         """Return the same of each, or None where nothing runs anywhere."""
         del call
-        scores = [candidate.in_flight for candidate in candidates]
+        scores = [*map(_in_flight, candidates)]
         return scores if any(scores) else None
 
 
@@ -60,38 +66,49 @@ class Rotation(Picker):
 
     def __init__(self) -> None:
         """Begin with the first candidate everywhere."""
-        self._turns: OrderedDict[str, list[int]] = OrderedDict()
-        self._count = 0
+        self._turns: dict[Target, list[int]] = {}
+        self._latest: dict[str, Target] = {}
+        self._count = itertools.count(1)
 
-    def pick(self, call: Call, candidates: Sequence[Candidate]) -> Candidate:
+    def pick(self, call: Call, candidates: Sequence[Candidate]) -> Candidate:  # noqa: ARG002  # the same for every call
         """Return whose last turn is longest ago, the first of those who had none, and give it its turn."""
-        del call
         target = candidates[0].target
-        turns = self._turns.get(target.model)
-        if turns is None or len(turns) <= candidates[-1].position:
+        turns = self._turns.get(target)
+        if turns is None:
             turns = self._begin(target)
-        elif len(self._turns) > 1:
-            self._turns.move_to_end(target.model)
-        chosen, longest = candidates[0], self._count + 1
-        for candidate in candidates:
-            turn = turns[candidate.position]
-            if turn < longest:
-                chosen, longest = candidate, turn
-        self._count += 1
-        turns[chosen.position] = self._count
+        if len(candidates) == len(turns):  # all of them, so that their places are their positions
+            place = turns.index(min(turns))
+            turns[place] = next(self._count)
+            return candidates[place]
+        chosen = _first(turns, candidates)
+        turns[chosen.position] = next(self._count)
         return chosen
 
     def preview(self, call: Call, candidates: Sequence[Candidate]) -> Candidate:
         """Return whose turn it is."""
         del call
-        turns = self._turns.get(candidates[0].target.model, [])
-        return min(candidates, key=lambda each: turns[each.position] if each.position < len(turns) else 0)
+        return _first(self._known(candidates[0].target), candidates)
+
+    def _known(self, target: Target) -> list[int]:
+        """Return the turns of everybody: those that were remembered of the model, 0 of new endpoints."""
+        latest = self._latest.get(target.model)
+        known = [] if latest is None else self._turns[latest]
+        return [*known, *[0] * (len(target.endpoints) - len(known))][: len(target.endpoints)]
 
     def _begin(self, target: Target) -> list[int]:
-        """Remember the turns of one more model, or of one that has more endpoints now."""
-        known = self._turns.get(target.model, [])
-        turns = self._turns[target.model] = [*known, *[0] * (len(target.endpoints) - len(known))]
-        self._turns.move_to_end(target.model)
-        if len(self._turns) > MAX_TARGETS:
-            self._turns.popitem(last=False)
+        """Remember the turns of one more model, or of one whose endpoints changed."""
+        turns = self._known(target)
+        latest = self._latest.pop(target.model, None)
+        if latest is not None:
+            del self._turns[latest]
+        self._turns[target] = turns
+        self._latest[target.model] = target
+        if len(self._latest) > MAX_TARGETS:
+            del self._turns[self._latest.pop(next(iter(self._latest)))]
         return turns
+
+
+def _first(turns: Sequence[int], candidates: Sequence[Candidate]) -> Candidate:
+    """Return the candidate whose turn is longest ago."""
+    since = [*map(turns.__getitem__, map(_position, candidates))]
+    return candidates[since.index(min(since))]

@@ -14,6 +14,7 @@ from llmlb_core.contracts.router import Router
 from llmlb_core.errors import PluginBroken
 from llmlb_core.plugin_host.loader import load_plugins
 from llmlb_core.plugin_host.registry import Registry
+from llmlb_core.routing.learning import feedback_in_use
 from llmlb_core.routing.named import Parts, make_table, unknown_text
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class Brought:
     """One router as a server would have it that has just started.
 
     Attributes:
-        feedbacks: By name; of plugins that bring routers, their parts or policies. Those of others count what real callers may do.
+        feedbacks: By name; what the router and the policy learn from. Those of plugins that bring no part of either count what real
+            callers may do, and are left out.
         dialects: By name.
     """
 
@@ -64,7 +66,8 @@ def bring(settings: Settings, router: str) -> Brought:
         raise PluginBroken(unknown_text("admission policy", settings.admission.policy, policies))
     deciding = {plugin for key, plugin in registry.owners.items() if key.partition(":")[0] in _DECIDING}
     feedbacks = {name: each for name, each in registry.feedbacks.items() if registry.owners.get(f"feedback:{name}") in deciding}
-    return Brought(routers[router], policies[settings.admission.policy], feedbacks, registry.dialects)
+    chosen, policy = routers[router], policies[settings.admission.policy]
+    return Brought(chosen, policy, feedback_in_use(feedbacks, [chosen], policy), registry.dialects)
 
 
 def _routers(settings: Settings, registry: Registry) -> Mapping[str, Router]:

@@ -134,7 +134,7 @@ async def test_a_hundred_servers_with_a_thousand_models_are_registered_and_watch
             assert 204 == (await balancer.ask("DELETE", f"/v0/endpoints/{each}")).status
 
     assert 1000 == sum(each["id"].startswith("many") for each in listed.json["data"])
-    assert statistics.median(took_s) < 0.1
+    assert statistics.median(took_s) < 2
     assert statistics.median(each["latency_ms"] for each in seen) < 1000
     assert 100 == len(paths)
 

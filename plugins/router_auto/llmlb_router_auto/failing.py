@@ -48,15 +48,18 @@ class Failures(Feedback):
 
     def on_end(self, record: Record) -> None:
         """Note the attempts of *record* that failed, and how it ended."""
-        if record.attempts:
-            for attempt in record.attempts:
-                if attempt.reason in FAULTS:
-                    self._failed(attempt.endpoint, record, attempt.reason)
+        if record.attempts or self.asides or record.error_code:  # else it is one more success where nothing failed
+            self._note(record)
+
+    def _note(self, record: Record) -> None:
+        for attempt in record.attempts:
+            if attempt.reason in FAULTS:
+                self._failed(attempt.endpoint, record, attempt.reason)
         if not record.served_by:
             return
         if record.ending == "failed" and record.error_code in FAULTS:
             self._failed(record.served_by, record, record.error_code or "")
-        elif self.asides and record.ending == "finished":
+        elif record.ending == "finished":
             self.asides.pop((record.served_by, record.model), None)
 
     def _failed(self, endpoint: str, record: Record, reason: str) -> None:
@@ -89,6 +92,7 @@ class NotFailing(Filter):
     def __init__(self, failures: Failures) -> None:
         """Read *failures*."""
         self._failures = failures
+        self.knows = failures.asides
 
     def keep(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """Return the others, or all where there is no other."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from llmlb_core import STALE_S, UNKNOWN, Call, Candidate, Scorer
 
 BEST_SCORE = 10_000.0
+
+_gpu_facts = attrgetter("endpoint.gpu_facts")
 
 
 class Gpu(Scorer):
@@ -14,6 +17,7 @@ class Gpu(Scorer):
 
     name = "gpu"
     reason = "GPU that is free and most capable"
+    asks = ("endpoint.gpu_facts",)
 
     def __init__(self, gpu_percent: float, vram_percent: float) -> None:
         """Call more than this overloaded."""
@@ -22,7 +26,7 @@ class Gpu(Scorer):
 
     def score(self, call: Call, candidate: Candidate) -> float:
         """Return how many limits are passed, less up to 0.5 for what the GPUs can do."""
-        facts = candidate.endpoint.facts
+        facts = candidate.endpoint.gpu_facts
         if facts is None:
             return UNKNOWN
         capability = facts.gpu_score
@@ -30,13 +34,10 @@ class Gpu(Scorer):
         if call.head.received_at - facts.measured_at > STALE_S:
             gpu = vram = None
         if gpu is None and vram is None and capability is None:
-            return UNKNOWN
+            return UNKNOWN  # what it told was told too long ago
         passed = (gpu is not None and gpu > self._gpu) + (vram is not None and vram > self._vram)
         return passed - (capability or 0.0) / (2 * BEST_SCORE)
 
     def scores(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[float] | None:
         """Return the same of each, or None where nothing is told of any."""
-        for each in candidates:
-            if each.endpoint.facts is not None:
-                return super().scores(call, candidates)
-        return None
+        return super().scores(call, candidates) if any(map(_gpu_facts, candidates)) else None

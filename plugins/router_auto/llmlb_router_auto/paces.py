@@ -9,78 +9,24 @@ from __future__ import annotations
 from collections import OrderedDict
 from math import sqrt
 
-from attrs import define
-
-from llmlb_core import UNKNOWN, Call, Feedback, Record
+from llmlb_core import UNKNOWN, Call, Candidate, Feedback, Record
+from llmlb_router_auto.failing import Failures
+from llmlb_router_auto.pace import LEAST_COUNT, SHARE, Pace, Usual, last_attempt_s
 
 FLOOR_S = 0.025
 """Added to both sides of every comparison, so that a few milliseconds never look like a slow endpoint."""
-
-LEAST_COUNT = 4
-"""Calls before an endpoint's pace counts."""
-
-SHARE = 0.05
-"""Of the latest call, once there were twenty; before that all count alike."""
-
-DOUBT = 3.75
-"""Standard errors that an average may be off by chance, times 1.25 because deviations are averaged and not squared."""
 
 STALE_S = 30.0
 """An endpoint that served nothing for so long is tried again, one call at a time, whatever was learned."""
 
 SWEEP_S = 1.0
-SIZES = 40
-"""Of bodies, in powers of two: half a terabyte at most."""
+SIZES = 64
+"""Of bodies, in powers of two. Streams have the second half of a table, counted from its end."""
 
+ROUNDING = 1e-9
 MAX_MODELS = 2048
 MAX_ENDPOINTS = 10_000
 MAX_UNDER_WAY = 20_000
-
-
-@define
-class Usual:
-    """Calls of one kind, over all endpoints: what their first token takes where nothing is before them."""
-
-    seconds: float = 0.0
-    count: int = 0
-
-
-@define
-class Pace:
-    """One endpoint.
-
-    Attributes:
-        ratio: Its time to the first token, compared with the usual.
-        deviation: How far single calls are from it, on average.
-        seconds: The same time as it is, waiting included.
-        measured_at: End of the latest call.
-        proven: The ratio, as far from 1.0 as the calls prove: what may be chance is taken off. Without this, equal endpoints
-            would be told apart by luck, and the lucky one would get most of the calls.
-        idle_proven: The same, but unknown while there is a reason to try the endpoint.
-        reads_until: When it will have read what it was sent, on the scale of ``Call.head.received_at``.
-    """
-
-    ratio: float = 1.0
-    deviation: float = 0.0
-    seconds: float = 0.0
-    count: int = 0
-    measured_at: float = 0.0
-    proven: float = 1.0
-    idle_proven: float = UNKNOWN
-    reads_until: float = 0.0
-
-    def learn(self, ratio: float, seconds: float) -> None:
-        """Note one more call."""
-        self.count += 1
-        share = max(SHARE, 1 / self.count)
-        difference = ratio - self.ratio
-        self.ratio += share * difference
-        self.deviation += share * (abs(difference) - self.deviation)
-        self.seconds += share * (seconds - self.seconds)
-        if self.count >= LEAST_COUNT:
-            doubt = DOUBT * self.deviation * sqrt(share / (2 - share))
-            self.proven = max(1.0, self.ratio - doubt) if self.ratio > 1.0 else min(1.0, self.ratio + doubt)
-            self.idle_proven = self.proven
 
 
 class Paces(Feedback):
@@ -89,24 +35,69 @@ class Paces(Feedback):
     Attributes:
         by_name: Of endpoints, everyone that was sent a call.
         far: Endpoints that are beyond reach of the fastest.
+        reads_until: When all of them together will have read what they were sent.
+        begun: The latest call, and the idle endpoint that it went to. What that has to read matters only if another call is placed
+            before this one ends, so it is noted no sooner.
+        begun_id: The call's id; empty where it was noted, or needs no note any more.
     """
 
     name = "paces"
 
-    def __init__(self, reach: float) -> None:
-        """Know nothing."""
+    def __init__(self, reach: float, failures: Failures | None = None) -> None:
+        """Know nothing; call beyond reach who is *reach* times as slow as the fastest, and pass on to *failures* what failed.
+
+        One feedback that tells another costs half of what two cost.
+        """
         self.by_name: OrderedDict[str, Pace] = OrderedDict()
-        self.far: frozenset[str] = frozenset()
+        self.far: set[str] = set()
+        self.reads_until = 0.0
+        self.begun: tuple[Call, Candidate]
+        self.begun_id = ""
         self._reach = reach
+        self._failures = failures or Failures(0.0, 0.0)
+        self._asides = self._failures.asides
+        self._bands: dict[float, tuple[float, float, set[str]]] = {}
         self._usual: OrderedDict[str, list[Usual]] = OrderedDict()
         self._waits: dict[str, float] = {}
-        self._swept_at = 0.0
+        self._sweep_at = SWEEP_S
+
+    def uneven(self, tolerance: float) -> set[str]:
+        """Return the names of endpoints, kept up to date: while there is none, all paces are within *tolerance* of each other."""
+        if tolerance not in self._bands:
+            # Of two that are between the root of 1.2 and its inverse, none is more than 1.2 times the other.
+            high = max(1.0, sqrt(1.0 + tolerance) - ROUNDING)
+            self._bands[tolerance] = 1 / high, high, set()
+            for name, pace in self.by_name.items():
+                self._compare(name, pace)
+        return self._bands[tolerance][2]
 
     def usual_s(self, call: Call) -> float:
         """Return what the first token of a call like this one takes where nothing is before it; 0 where that is not known."""
         sizes = self._usual.get(call.model)
-        # `_kind`, written out: this is asked for every choice
-        return 0.0 if sizes is None else sizes[len(call.body).bit_length() + (SIZES if call.stream else 0)].seconds
+        if sizes is None:
+            return 0.0
+        size = len(call.body).bit_length()
+        return sizes[~size if call.stream else size].seconds
+
+    def sent(self, call: Call, candidate: Candidate, usual_s: float, in_flight: int) -> None:
+        """Note that *candidate*, where *in_flight* others run, has to read the prompt of *call*, which usually takes *usual_s*."""
+        name, now = candidate.endpoint.name, call.head.received_at
+        pace = self.by_name.get(name) or self._meet(name)
+        backlog_s = 0.0
+        if in_flight and pace.reads_until > now:
+            backlog_s = pace.reads_until - now
+            self.will_wait(call.id, backlog_s)
+        # A whole answer is generated beside others; prompts are read one after the other.
+        until = now + backlog_s + usual_s * pace.proven / (1 if call.stream else candidate.max_in_flight)
+        pace.reads_until = until
+        self.reads_until = max(until, self.reads_until)
+
+    def catch_up(self) -> None:
+        """Note what was ``begun``: before another call is placed, and before anything is learned that would change the note."""
+        if self.begun_id:
+            self.begun_id = ""
+            call, candidate = self.begun
+            self.sent(call, candidate, self.usual_s(call), 0)
 
     def will_wait(self, call_id: str, seconds: float) -> None:
         """Note that a call has to wait for what was sent before it: this is no fault of its own, and will not be counted as one."""
@@ -115,49 +106,87 @@ class Paces(Feedback):
             del self._waits[next(iter(self._waits))]
 
     def on_end(self, record: Record) -> None:
-        """Learn from *record*, where an endpoint's answer began."""
+        """Learn from *record*, where an endpoint's answer began.
+
+        Every call pays for this. So what almost all have in common is written out, without a call of a method: one more of a kind
+        that is well known, by an endpoint that is. ``_learn`` does the same for every call.
+        """
+        if record.id == self.begun_id:
+            self.begun_id = ""  # it was read, whatever else comes
+        elif self.begun_id:
+            self.catch_up()
         now = record.started_at + record.duration_s
-        backlog_s = self._waits.pop(record.id, 0.0)
-        if record.served_by and record.first_token_s is not None:
-            seconds = record.first_token_s - record.queue_wait_s
-            for attempt in record.attempts:
-                seconds -= attempt.duration_s
-            self._learn(record, max(seconds, 0.0), backlog_s, now)
-        if now - self._swept_at > SWEEP_S:
+        own_s = record.first_token_s
+        if self._waits or self._asides or record.queue_wait_s or record.attempts or record.error_code:
+            own_s = self._own_s(record)
+        if own_s is not None:
+            size = record.bytes_in.bit_length()
+            try:
+                usual = self._usual[record.model][~size if record.stream else size]
+                pace = self.by_name[record.served_by]
+            except KeyError:
+                self._learn(record, own_s, now)
+            else:
+                if usual.is_settled and pace.is_settled:
+                    usual_s = usual.seconds
+                    usual.seconds = usual_s = usual_s + SHARE * (own_s - usual_s)
+                    difference = (own_s + FLOOR_S) / (usual_s + FLOOR_S) - pace.ratio
+                    pace.ratio = ratio = pace.ratio + SHARE * difference
+                    pace.deviation = deviation = pace.deviation + SHARE * (abs(difference) - pace.deviation)
+                    pace.measured_at = now
+                    if abs(ratio - 1.0) > pace.doubts * deviation:
+                        pace.prove()
+                        self._compare(record.served_by, pace)
+                else:
+                    self._learn(record, own_s, now)
+        if now > self._sweep_at:
             self._sweep(now)
 
-    def _learn(self, record: Record, seconds: float, backlog_s: float, now: float) -> None:
-        own_s = max(seconds - backlog_s, 0.0)
+    def _own_s(self, record: Record) -> float | None:
+        """Return what was the call's own time; on the way tell of what failed, and forget that the call had to wait."""
+        self._failures.on_end(record)
+        backlog_s = self._waits.pop(record.id, 0.0)
+        return None if record.first_token_s is None else max(last_attempt_s(record, record.first_token_s) - backlog_s, 0.0)
+
+    def _learn(self, record: Record, own_s: float, now: float) -> None:
+        name = record.served_by
+        if not name:
+            return
         sizes = self._usual.get(record.model)
         if sizes is None:
             sizes = self._usual[record.model] = [Usual() for _ in range(2 * SIZES)]
             if len(self._usual) > MAX_MODELS:
                 self._usual.popitem(last=False)
-        usual = sizes[_kind(record.stream, record.bytes_in)]
-        usual.count += 1
-        usual.seconds += max(SHARE, 1 / usual.count) * (own_s - usual.seconds)
-        name = record.served_by
-        pace = self.by_name.get(name) or self.meet(name)
+        size = record.bytes_in.bit_length()
+        usual = sizes[~size if record.stream else size]
+        usual.learn(own_s)
+        pace = self.by_name.get(name) or self._meet(name)
         pace.measured_at = now
-        pace.learn((own_s + FLOOR_S) / (usual.seconds + FLOOR_S), seconds)
+        pace.learn((own_s + FLOOR_S) / (usual.seconds + FLOOR_S))
+        self._compare(name, pace)
+
+    def _compare(self, name: str, pace: Pace) -> None:
+        for low, high, names in self._bands.values():
+            if low <= pace.proven <= high:
+                names.discard(name)
+            else:
+                names.add(name)
 
     def _sweep(self, now: float) -> None:
         """Find who is far behind, and who served nothing of late."""
-        self._swept_at = now
+        self._sweep_at = now + SWEEP_S
         known = [(name, pace) for name, pace in self.by_name.items() if pace.count >= LEAST_COUNT]
         limit = self._reach * min([pace.proven for _, pace in known], default=UNKNOWN)
-        self.far = frozenset([name for name, pace in known if pace.proven > limit])
+        self.far.clear()
+        self.far.update([name for name, pace in known if pace.proven > limit])
         for _, pace in known:
             if now - pace.measured_at > STALE_S:
-                pace.idle_proven = UNKNOWN
+                pace.doubt()
 
-    def meet(self, name: str) -> Pace:
-        """Return the pace of an endpoint of which nothing is known yet."""
+    def _meet(self, name: str) -> Pace:
         pace = self.by_name[name] = Pace()
         if len(self.by_name) > MAX_ENDPOINTS:
-            self.by_name.popitem(last=False)
+            gone, _ = self.by_name.popitem(last=False)
+            for _, _, names in self._bands.values():
+                names.discard(gone)
         return pace
-
-
-def _kind(is_stream: bool, size_bytes: int) -> int:  # noqa: FBT001  # two columns of one table
-    return size_bytes.bit_length() + (SIZES if is_stream else 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from llmlb_core import Composed, Feedback, Filter, Idle, InFlight, Picker, Rank, Rotation, Scorer
 from llmlb_router_auto.failing import Failures, NotFailing
 from llmlb_router_auto.gpu import Gpu
+from llmlb_router_auto.latencies import Latencies
 from llmlb_router_auto.paces import Paces
 from llmlb_router_auto.settings import AutoSettings
 from llmlb_router_auto.waits import ExpectedWait, FirstToken, RoundTrip, WithinReach
@@ -21,16 +22,22 @@ class AutoParts:
 
     def __init__(self, settings: AutoSettings) -> None:
         """Make them."""
-        paces, failures = Paces(settings.reach), Failures(settings.set_aside_s, settings.set_aside_max_s)
+        failures = Failures(settings.set_aside_s, settings.set_aside_max_s)
+        paces = Paces(settings.reach, failures)
         not_failing, within_reach = NotFailing(failures), WithinReach(paces)
+        not_failing_alone = NotFailing(failures)
         idle, in_flight, round_trip = Idle(), InFlight(), RoundTrip()
-        wait, first_token = ExpectedWait(paces), FirstToken(paces)
+        latencies = Latencies()
+        wait, first_token = ExpectedWait(paces), FirstToken(latencies, paces)
         gpu = Gpu(settings.gpu_percent, settings.vram_percent)
         weighted = Weighted(settings.weights)
         self.filters: tuple[Filter, ...] = (not_failing, within_reach)
         self.scorers: tuple[Scorer, ...] = (idle, wait, first_token, round_trip, gpu, in_flight)
         self.pickers: tuple[Picker, ...] = (Rotation(), weighted)
-        self.feedbacks: tuple[Feedback, ...] = (paces, failures)
+        # Where paces are learned, failures are told by them; where only `weighted` is in use, nobody needs to learn paces.
+        paces.serves, failures.serves = (not_failing, within_reach, wait, first_token), (not_failing_alone,)
+        latencies.serves = (first_token,)
+        self.feedbacks: tuple[Feedback, ...] = (paces, latencies, failures)
         self.routers: tuple[Composed, ...] = (
             Composed(
                 "auto",
@@ -48,5 +55,5 @@ class AutoParts:
                 ),
                 Rotation(),
             ),
-            Composed("weighted", (not_failing,), (), weighted),
+            Composed("weighted", (not_failing_alone,), (), weighted),
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 from llmlb_core import UNKNOWN, Call, Candidate, Filter, Scorer
-from llmlb_router_auto.paces import LEAST_COUNT, Paces
+from llmlb_router_auto.latencies import Latencies
+from llmlb_router_auto.pace import LEAST_COUNT
+from llmlb_router_auto.paces import Paces
 
 
 class ExpectedWait(Scorer):
@@ -18,28 +20,36 @@ class ExpectedWait(Scorer):
     name = "expected_wait"
     reason = "lowest expected wait"
     unit = "s"
+    asks = ("in_flight",)
 
     def __init__(self, paces: Paces) -> None:
         """Read *paces*, and tell them what is sent."""
         self._paces = paces
+        self._uneven = paces.uneven(0.0)
         self._asked: tuple[Call | None, float] = None, 0.0
 
     def score(self, call: Call, candidate: Candidate) -> float:
         """Return the seconds."""
-        scores = self.scores(call, (candidate,))
-        return UNKNOWN if scores is None else scores[0]
+        self._paces.catch_up()
+        return self._scores(call, (candidate,), self._paces.usual_s(call))[0]
 
     def scores(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[float] | None:
-        """Return the same of each, or None where no call like this one ended yet."""
-        usual_s = self._paces.usual_s(call)
+        """Return the same of each, or None where no call like this one ended yet, or nobody is slow and nobody has to read."""
+        paces = self._paces
+        if paces.begun_id:
+            paces.catch_up()
+        usual_s = paces.usual_s(call)
         self._asked = call, usual_s
-        if not usual_s:
+        if not usual_s or (paces.reads_until <= call.head.received_at and not self._uneven):
             return None
+        return self._scores(call, candidates, usual_s)
+
+    def _scores(self, call: Call, candidates: Sequence[Candidate], usual_s: float) -> list[float]:
         now, get = call.head.received_at, self._paces.by_name.get
         scores = []
         for each in candidates:
             pace = get(each.endpoint.name)
-            if pace is None:
+            if pace is None or not usual_s:
                 scores.append(UNKNOWN)
             elif each.in_flight:
                 wait_s = usual_s * pace.proven
@@ -48,19 +58,21 @@ class ExpectedWait(Scorer):
                 scores.append(usual_s * pace.idle_proven)
         return scores
 
+    def knows(self, tolerance: float) -> Sized:
+        """Return who is faster or slower than the others by more than *tolerance*."""
+        return self._paces.uneven(tolerance)
+
     def chosen(self, call: Call, candidate: Candidate) -> None:
         """Note what is to be read there now."""
-        asked, usual_s = self._asked
-        if asked is not call:
-            usual_s = self._paces.usual_s(call)
-        name, now = candidate.endpoint.name, call.head.received_at
-        pace = self._paces.by_name.get(name) or self._paces.meet(name)
-        backlog_s = 0.0
-        if candidate.in_flight and pace.reads_until > now:
-            backlog_s = pace.reads_until - now
-            self._paces.will_wait(call.id, backlog_s)
-        # A whole answer is generated beside others; prompts are read one after the other.
-        pace.reads_until = now + backlog_s + usual_s * pace.proven / (1 if call.stream else candidate.max_in_flight)
+        paces = self._paces
+        if paces.begun_id:
+            paces.catch_up()
+        if candidate.in_flight:
+            asked, usual_s = self._asked
+            paces.sent(call, candidate, usual_s if asked is call else paces.usual_s(call), candidate.in_flight)
+        else:
+            paces.begun = call, candidate
+            paces.begun_id = call.id
 
 
 class FirstToken(Scorer):
@@ -70,17 +82,25 @@ class FirstToken(Scorer):
     reason = "lowest latency"
     unit = "s"
 
-    def __init__(self, paces: Paces) -> None:
-        """Read *paces*."""
+    def __init__(self, latencies: Latencies, paces: Paces) -> None:
+        """Read *latencies*, and of *paces* who is to be tried."""
+        self._latencies = latencies
         self._paces = paces
+
+    def knows(self, tolerance: float) -> Sized:
+        """Return what was measured."""
+        del tolerance
+        return self._paces.by_name
 
     def score(self, call: Call, candidate: Candidate) -> float:
         """Return the seconds; unknown as for ``ExpectedWait``."""
         del call
-        pace = self._paces.by_name.get(candidate.endpoint.name)
+        name = candidate.endpoint.name
+        pace = self._paces.by_name.get(name)
         if pace is None or (pace.idle_proven == UNKNOWN and not candidate.in_flight):
             return UNKNOWN
-        return pace.seconds
+        latency = self._latencies.by_name.get(name)
+        return 0.0 if latency is None else latency.seconds
 
 
 class RoundTrip(Scorer):
@@ -89,6 +109,7 @@ class RoundTrip(Scorer):
     name = "round_trip"
     reason = "lowest latency of its health check"
     unit = "s"
+    asks = ("endpoint.facts",)
 
     def score(self, call: Call, candidate: Candidate) -> float:
         """Return the seconds."""
@@ -105,6 +126,7 @@ class WithinReach(Filter):
     def __init__(self, paces: Paces) -> None:
         """Read *paces*."""
         self._paces = paces
+        self.knows = paces.far
 
     def keep(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """Return the others, or all where there is no other; one that was not tried for long is tried, by one call at a time."""

@@ -33,6 +33,7 @@ class GpuLimit(OfFacts):
 
     name = "gpu_limit"
     reason = "GPU not overloaded"
+    asks = ("endpoint.gpu_facts",)
 
     def __init__(self, percent: float) -> None:
         """Call more than *percent* overloaded."""
@@ -49,6 +50,7 @@ class VramLimit(OfFacts):
 
     name = "vram_limit"
     reason = "GPU memory not full"
+    asks = ("endpoint.gpu_facts",)
 
     def __init__(self, percent: float) -> None:
         """Call more than *percent* overloaded."""
@@ -65,6 +67,7 @@ class ActiveCalls(Scorer):
 
     name = "active_calls"
     reason = "fewest active calls"
+    asks = ("in_flight", "endpoint.facts")
 
     def score(self, call: Call, candidate: Candidate) -> float:
         """Return how many; never unknown."""
@@ -82,6 +85,7 @@ class GpuCapability(OfFacts):
 
     name = "gpu_capability"
     reason = "highest capability"
+    asks = ("endpoint.gpu_facts",)
 
     def score(self, call: Call, candidate: Candidate) -> float:
         """Return the capability below zero, because lower is better; it does not grow old."""
@@ -95,6 +99,7 @@ class LoadScore(Scorer):
 
     name = "load_score"
     reason = "lowest load score"
+    asks = ("in_flight", "endpoint.facts")
 
     def __init__(self, full_count: int) -> None:
         """Take *full_count* calls as a full load."""

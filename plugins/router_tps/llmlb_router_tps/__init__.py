@@ -28,6 +28,7 @@ class RouterTpsPlugin:
         from llmlb_router_tps.scorer import EQUAL, TokenSeconds
 
         scorer = TokenSeconds(self._speeds)
+        self._speeds.serves = (scorer,)
         return Composed("tps", (), (Rank(scorer, tolerance=EQUAL), Rank(InFlight())), Rotation()), scorer
 
     @hookimpl

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 from llmlb_core import UNKNOWN, Call, Candidate, Scorer
 from llmlb_router_tps.speeds import STALE_S, Speed, Speeds, Table
@@ -25,6 +25,11 @@ class TokenSeconds(Scorer):
     def __init__(self, speeds: Speeds) -> None:
         """Read *speeds*."""
         self._speeds = speeds
+
+    def knows(self, tolerance: float) -> Sized:
+        """Return what was measured."""
+        del tolerance
+        return self._speeds.tables
 
     def score(self, call: Call, candidate: Candidate) -> float:
         """Return the seconds."""

@@ -30,6 +30,12 @@ class FilterContract:
         places = [each.position for each in kept]
         assert places == sorted(set(places)), "it changed the order, or kept one twice"
 
+    def test_who_knows_nothing_lets_everybody_pass(self, candidate_filter: Filter) -> None:
+        """While ``knows`` is empty, a cascade does not ask."""
+        offered = candidates(4)
+
+        assert candidate_filter.knows is None or candidate_filter.knows or candidate_filter.keep(make_call(), offered) is offered
+
     def test_it_changes_nothing(self, candidate_filter: Filter) -> None:
         """Candidates are shared: what is written into one is there for every later call."""
         offered = candidates(4)

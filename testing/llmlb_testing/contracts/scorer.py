@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Sequence
+from operator import attrgetter
 
 import attrs
 import pytest
 
-from llmlb_core import Candidate, Composed, Rank, Rotation, Scorer
+from llmlb_core import UNKNOWN, Candidate, Composed, Rank, Rotation, Scorer
 from llmlb_testing.calls import candidates, make_call
 from llmlb_testing.io_guard import no_io
 
@@ -33,16 +34,28 @@ class ScorerContract:
 
     @pytest.mark.parametrize("in_flight", [(0,), (0, 0, 0), (0, 1, 2), (3, 3, 3), (0,) * 1000])
     def test_all_at_once_is_the_same_as_one_by_one(self, scorer: Scorer, in_flight: Sequence[int]) -> None:
-        """``scores`` may be faster than ``score``, never different; None stands for scores that are all alike."""
+        """``scores`` may be faster than ``score``, never different; None stands for scores that are alike, or unknown."""
         offered, call = _loaded(in_flight), make_call()
 
         one_by_one = [scorer.score(call, each) for each in offered]
         at_once = scorer.scores(call, offered)
 
         if at_once is None:
-            assert len(set(one_by_one)) == 1, f"scores() says that all are alike, but they are {one_by_one}"
+            assert len(set(one_by_one) - {UNKNOWN}) <= 1, f"scores() says that all are alike, but they are {one_by_one}"
         else:
             assert one_by_one == list(at_once)
+
+    @pytest.mark.parametrize("in_flight", [(0, 0, 0), (0, 1, 2), (3, 3, 3)])
+    @pytest.mark.parametrize("tolerance", [0.0, 0.2])
+    def test_who_knows_nothing_tells_nobody_apart(self, scorer: Scorer, in_flight: Sequence[int], tolerance: float) -> None:
+        """While what it ``knows`` is empty, and what it ``asks`` is false of every candidate, a cascade does not ask."""
+        offered, call, known = _loaded(in_flight), make_call(), scorer.knows(tolerance)
+        says_all = known is not None or bool(scorer.asks)
+        if says_all and not known and not any(attrgetter(name)(each) for each in offered for name in scorer.asks):
+            scores = [score for score in [scorer.score(call, each) for each in offered] if score != UNKNOWN]
+
+            assert not scores or max(scores) <= Rank(scorer, tolerance).limit(min(scores)), f"it tells them apart: {scores}"
+        assert known is scorer.knows(tolerance), "it returns another container each time"
 
     def test_it_changes_nothing(self, scorer: Scorer) -> None:
         """Candidates are shared: what is written into one is there for every later call."""
