@@ -89,7 +89,6 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[Ho
     async with house.open():
         gc.collect()
         gc.freeze()  # what lives now lives for ever: later collections need not look at it
-        gc.set_threshold(20_000, 20, 50)  # a call makes some forty objects and no cycle: collecting seldom finds as much
 
         async def until_stopped(stop_accepting: Callable[[], None] = lambda: None) -> None:
             ready(house)
