@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from llmlb_core.contracts.observer import Feedback
 from llmlb_core.pipeline import Pipeline
@@ -35,11 +35,11 @@ async def open_recorder(
     recorder = Recorder(access, calls=metrics.calls, delivery=delivery, feedbacks=feedbacks, fault=_fault_of(host, "feedback"))
     try:
         with measured_lag(metrics.lag):
-            if delivery is None:
-                yield recorder
-            else:
-                async with delivery.running():
+            async with nullcontext() if delivery is None else delivery.running():
+                try:
                     yield recorder
+                finally:
+                    recorder.flush()
     finally:
         if access is not None:
             access.flush()

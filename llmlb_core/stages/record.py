@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
 from llmlb_core.contracts.observer import Feedback
@@ -12,9 +13,13 @@ from llmlb_core.telemetry.access import AccessLog
 from llmlb_core.telemetry.calls import CallMetrics
 from llmlb_core.telemetry.delivery import Delivery
 
+FLUSH_S = 0.25
+BATCH = 500
+"""Records that are kept back at most; fewer for a quarter of a second."""
+
 
 class Recorder:
-    """Completes a call's record and hands it on: to the metrics, to feedback, to observers, to the access log."""
+    """Completes a call's record and hands it on: to feedback at once; in batches to metrics, observers and the access log."""
 
     def __init__(
         self,
@@ -34,9 +39,16 @@ class Recorder:
             feedbacks: By name; kept as it is, so that one that is withdrawn is asked no more.
             fault: Told the name of a feedback that raised, and what.
         """
-        self._access = access
-        self._calls = calls
-        self._delivery = delivery
+        self._takers: list[Callable[[Sequence[Record]], None]] = []
+        if calls is not None:
+            calls.before_read = self.flush
+            self._takers.append(lambda records: calls.note(*records))
+        if delivery is not None:
+            self._takers.append(delivery.take)
+        if access is not None:
+            self._takers.append(access.take)
+        self._pending: list[Record] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._feedbacks: Mapping[str, Feedback] = {} if feedbacks is None else feedbacks
         self._fault = fault
         self._faults: list[tuple[str, Exception]] = []
@@ -45,8 +57,6 @@ class Recorder:
         """Deliver *record*."""
         record.duration_s = monotonic() - record.started_at
         record.bytes_out = outlet.bytes_out
-        if self._calls is not None:
-            self._calls.note(record)
         failed = False
         for name, feedback in self._feedbacks.items():
             try:
@@ -56,10 +66,22 @@ class Recorder:
                 failed = True
         if failed:
             self._tell_faults()
-        if self._delivery is not None:
-            self._delivery.put(record)
-        if self._access is not None:
-            self._access.write(record)
+        pending = self._pending
+        pending.append(record)
+        if len(pending) >= BATCH:
+            self.flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
+
+    def flush(self) -> None:
+        """Hand on what is kept back."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._pending:
+            records, self._pending = self._pending, []
+            for take in self._takers:
+                take(records)
 
     def _tell_faults(self) -> None:
         """Afterwards: telling the host may change the mapping that was walked."""

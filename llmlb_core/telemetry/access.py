@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from queue import SimpleQueue
 from typing import TextIO
@@ -14,10 +15,10 @@ import msgspec
 
 from llmlb_core.domain.records import Record
 
-FLUSH_S = 0.25
+RETRY_S = 0.25
 CLOSE_S = 2.0
 MAX_PENDING = 10_000
-"""Lines that may wait for the next flush; further ones are dropped and counted."""
+"""Lines that may wait while the stream takes none; further ones are dropped and counted."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -47,7 +48,7 @@ class Line(msgspec.Struct, gc=False):
 
 
 class AccessLog:
-    """Collects records and writes their lines a few times a second."""
+    """Writes a line for each record. It is given them in batches, by the stage ``record``."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         """Write to *stream* (stderr)."""
@@ -66,14 +67,15 @@ class AccessLog:
         """Lines lost, because too many waited or the stream could not be written."""
         return self._dropped_count + self._unwritten_count
 
-    def write(self, record: Record) -> None:
-        """Take one call's line."""
-        if len(self._pending) >= MAX_PENDING:
-            self._dropped_count += 1
-            return
-        self._pending.append(record)
+    def take(self, records: Sequence[Record]) -> None:
+        """Write the lines of *records*, at once where the last ones are written."""
+        room = MAX_PENDING - len(self._pending)
+        if room < len(records):
+            self._dropped_count += len(records) - room
+            records = records[:room]
+        self._pending.extend(records)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self._tick)
+            self._tick()
 
     def flush(self) -> None:
         """Write what waits; where nobody reads the stream, give up after two seconds. For the end of the server."""
@@ -93,7 +95,7 @@ class AccessLog:
             self._hand_over()
         else:
             # The last batch is not written yet: whoever reads the stream is slow. One batch at a time, or memory would grow.
-            self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self._tick)
+            self._timer = asyncio.get_running_loop().call_later(RETRY_S, self._tick)
 
     def _hand_over(self) -> None:
         if not self._pending:
@@ -118,33 +120,36 @@ class AccessLog:
                 self._idle.set()
 
 
-def lines(records: list[Record]) -> str:
+def lines(records: Sequence[Record]) -> str:
     """Return the lines of *records*, each with its end."""
     offset_s = time.time() - time.monotonic()
-    return _encoder.encode_lines([_line(record, offset_s) for record in records]).decode()
-
-
-def _line(record: Record, offset_s: float) -> Line:
-    usage = record.usage
-    first_token_s = record.first_token_s
-    return Line(
-        datetime.fromtimestamp(offset_s + record.started_at + record.duration_s, UTC),
-        "info",
-        "access",
-        "call",
-        record.id,
-        record.principal,
-        record.path,
-        record.model,
-        record.served_by,
-        record.stream,
-        record.status,
-        record.ending,
-        record.error_code,
-        int(record.duration_s * 10_000) / 10,
-        int(record.queue_wait_s * 10_000) / 10,
-        None if first_token_s is None else int(first_token_s * 10_000) / 10,
-        None if usage is None else usage.prompt_tokens,
-        None if usage is None else usage.completion_tokens,
-        record.attempt_count,
-    )
+    at = datetime.fromtimestamp
+    made = []
+    for record in records:
+        usage, first_token_s, queue_wait_s = record.usage, record.first_token_s, record.queue_wait_s
+        duration_s, served_by = record.duration_s, record.served_by
+        # Tenths of milliseconds: `// 1` cuts as `int` does, at half the price.
+        made.append(
+            Line(
+                at(offset_s + record.started_at + duration_s, UTC),
+                "info",
+                "access",
+                "call",
+                record.id,
+                record.principal,
+                record.path,
+                record.model,
+                served_by,
+                record.stream,
+                record.status,
+                record.ending,
+                record.error_code,
+                duration_s * 10_000 // 1 / 10,
+                queue_wait_s * 10_000 // 1 / 10 if queue_wait_s else 0.0,
+                None if first_token_s is None else first_token_s * 10_000 // 1 / 10,
+                None if usage is None else usage.prompt_tokens,
+                None if usage is None else usage.completion_tokens,
+                record.attempt_count if record.attempts else 1 if served_by else 0,
+            )
+        )
+    return _encoder.encode_lines(made).decode()

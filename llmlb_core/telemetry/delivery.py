@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from attrs import define, field
@@ -12,7 +12,6 @@ from attrs import define, field
 from llmlb_core.contracts.observer import Observer
 from llmlb_core.domain.records import Record
 
-FLUSH_S = 0.25
 BATCH = 500
 QUEUE_SIZE = 10_000
 """Records that may wait for one observer; further ones are dropped and counted."""
@@ -33,7 +32,7 @@ class _Queue:
     filled: asyncio.Event = field(factory=asyncio.Event)
     is_closing: bool = False
 
-    def take(self, records: list[Record]) -> None:
+    def take(self, records: Sequence[Record]) -> None:
         room = QUEUE_SIZE - len(self.records)
         if room < len(records):
             self.dropped_count += len(records) - room
@@ -43,24 +42,17 @@ class _Queue:
 
 
 class Delivery:
-    """Collects records and hands them to observers, a few times a second or when 500 are there."""
+    """Brings records, which it is given in batches by the stage ``record``, to every observer that wants them."""
 
     def __init__(self, observers: Mapping[str, Observer], fault: Callable[[str, BaseException], None]) -> None:
         """Serve *observers*, by name; tell *fault* the name of one that raised, and what."""
         self._queues = [_Queue(observer) for observer in observers.values()]
         self._fault = fault
-        self._pending: list[Record] = []
-        self._timer: asyncio.TimerHandle | None = None
-        self._is_open = False
 
-    def put(self, record: Record) -> None:
-        """Take a record; never waits."""
-        pending = self._pending
-        pending.append(record)
-        if len(pending) >= BATCH:
-            self._share()
-        elif self._timer is None and self._is_open:
-            self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self._share)
+    def take(self, records: Sequence[Record]) -> None:
+        """Take records; never waits."""
+        for each in self._queues:
+            each.take(records)
 
     def dropped(self) -> dict[tuple[str, ...], float]:
         """Return how many records every observer has missed or lost, by name."""
@@ -69,13 +61,10 @@ class Delivery:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Deliver inside the block; at its end deliver what is left, for at most five seconds."""
-        self._is_open = True
         tasks = [asyncio.create_task(self._serve(each), name=f"observer {each.observer.name}") for each in self._queues]
         try:
             yield
         finally:
-            self._is_open = False
-            self._share()
             for each in self._queues:
                 each.is_closing = True
                 each.filled.set()
@@ -84,15 +73,6 @@ class Delivery:
                 for task in late:
                     task.cancel()
                 await asyncio.gather(*late, return_exceptions=True)
-
-    def _share(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        records, self._pending = self._pending, []
-        if records:
-            for each in self._queues:
-                each.take(records)
 
     async def _serve(self, queue: _Queue) -> None:
         while True:

@@ -1,5 +1,6 @@
 """The stage ``record``: everybody is told, nobody can disturb."""
 
+import asyncio
 import io
 import json
 import time
@@ -11,7 +12,7 @@ from llmlb_testing.calls import make_call
 from llmlb_core import Authorizer, Feedback, Principal, Record, Target
 from llmlb_core.errors import ModelNotAllowed, RateLimited
 from llmlb_core.stages.authorize import Authorize
-from llmlb_core.stages.record import Recorder
+from llmlb_core.stages.record import BATCH, Recorder
 from llmlb_core.telemetry.access import AccessLog
 from llmlb_core.telemetry.calls import CallMetrics
 
@@ -48,7 +49,9 @@ async def test_record_is_complete_when_it_is_handed_on():
     noting, calls, stream = Noting(), CallMetrics(), io.StringIO()
     log = AccessLog(stream)
 
-    Recorder(log, calls=calls, feedbacks={"noting": noting})(Record("req-1", time.monotonic() - 2), Sent())
+    recorder = Recorder(log, calls=calls, feedbacks={"noting": noting})
+    recorder(Record("req-1", time.monotonic() - 2), Sent())
+    recorder.flush()
     log.flush()
 
     assert [("req-1", 692, True)] == noting.seen
@@ -66,12 +69,59 @@ async def test_raising_feedback_is_told_of_and_hurts_no_other():
         faults.append((name, type(error).__name__))
         feedbacks.clear()  # what the host may do to a mapping that was just walked
 
-    Recorder(log, feedbacks=MappingProxyType(feedbacks), fault=withdraw)(Record("req-1", 0.0), Sent())
+    recorder = Recorder(log, feedbacks=MappingProxyType(feedbacks), fault=withdraw)
+    recorder(Record("req-1", 0.0), Sent())
+    recorder.flush()
     log.flush()
 
     assert [("raising", "KeyError")] == faults
     assert 1 == len(noting.seen)
     assert "req-1" in stream.getvalue()
+
+
+class Batches(list):
+    """A way to observers that keeps what it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.came = asyncio.Event()
+
+    def take(self, records):
+        self.append([each.id for each in records])
+        self.came.set()
+
+
+async def test_records_are_handed_on_in_batches():
+    """A few after a moment, many at once, in order, each once."""
+    batches = Batches()
+    recorder = Recorder(None, delivery=batches)
+
+    for number in range(3):
+        recorder(Record(str(number), 0.0), Sent())
+    async with asyncio.timeout(10):
+        await batches.came.wait()
+    few = [*batches]
+    for number in range(3, 2 * BATCH + 10):
+        recorder(Record(str(number), 0.0), Sent())
+    recorder.flush()
+    recorder.flush()
+
+    assert [["0", "1", "2"]] == few
+    assert [3, BATCH, BATCH, 7] == [len(each) for each in batches]
+    assert [str(number) for number in range(2 * BATCH + 10)] == [each for batch in batches for each in batch]
+
+
+async def test_metrics_are_up_to_date_whenever_they_are_read():
+    """What is kept back is counted before anybody sees a number."""
+    calls = CallMetrics()
+    recorder = Recorder(None, calls=calls)
+
+    recorder(Record("1", 0.0, served_by="e", choice_reason="idle"), Sent())
+    chosen = calls.selections()
+    recorder(Record("2", 0.0), Sent())
+
+    assert {("e", "idle"): 1} == chosen
+    assert 2 == sum(calls.collect()[1].histograms[0].counts)
 
 
 class Counting(Authorizer):

@@ -35,20 +35,22 @@ async def test_each_call_is_one_json_object():
     stream = io.StringIO()
     log = AccessLog(stream)
 
-    log.write(
-        record(
-            principal="key:1",
-            path="/v1/chat/completions",
-            model='a "model"\n',
-            served_by="gpu1",
-            status=200,
-            ending="finished",
-            duration_s=1.23456,
-            first_token_s=0.5,
-            usage=Usage(7, 8),
-        )
+    log.take(
+        [
+            record(
+                principal="key:1",
+                path="/v1/chat/completions",
+                model='a "model"\n',
+                served_by="gpu1",
+                status=200,
+                ending="finished",
+                duration_s=1.23456,
+                first_token_s=0.5,
+                usage=Usage(7, 8),
+            )
+        ]
     )
-    log.write(record(2, status=401, ending="failed", error_code="invalid_api_key"))
+    log.take([record(2, status=401, ending="failed", error_code="invalid_api_key")])
     log.flush()
 
     first, second = map(json.loads, stream.getvalue().splitlines())
@@ -62,12 +64,12 @@ async def test_each_call_is_one_json_object():
 
 
 async def test_lines_are_written_without_anybody_asking():
-    """A moment after the call."""
+    """As soon as they are given."""
     stream = Stalled()
     stream.read.set()
     log = AccessLog(stream)
 
-    log.write(record())
+    log.take([record()])
     written = await asyncio.to_thread(stream.entered.wait, 10)
     log.flush()
 
@@ -79,11 +81,11 @@ async def test_loop_does_not_wait_for_a_reader_that_stalls():
     """Lines collect up to a bound, further ones are counted; what was kept comes when the reader is back."""
     stream = Stalled()
     log = AccessLog(stream)
-    log.write(record())
+    log.take([record()])
     assert await asyncio.to_thread(stream.entered.wait, 10)
 
     for number in range(MAX_PENDING + 50):
-        log.write(record(number))
+        log.take([record(number)])
     dropped = log.dropped_count
     stream.read.set()
     log.flush()
@@ -97,9 +99,9 @@ async def test_stop_does_not_wait_for_ever(monkeypatch):
     monkeypatch.setattr(access_module, "CLOSE_S", 0.05)
     stream = Stalled()
     log = AccessLog(stream)
-    log.write(record())
+    log.take([record()])
     assert await asyncio.to_thread(stream.entered.wait, 10)
-    log.write(record(2))
+    log.take([record(2)])
 
     log.flush()
     stream.read.set()
@@ -114,7 +116,7 @@ async def test_closed_stream_loses_lines_and_nothing_else():
     with os.fdopen(writer, "w") as stream:
         log = AccessLog(stream)
         for _ in range(3):
-            log.write(record())
+            log.take([record()])
         log.flush()
         dropped = log.dropped_count
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
@@ -127,9 +129,9 @@ async def test_a_line_that_cannot_be_written_does_not_end_the_log():
     stream = io.StringIO()
     log = AccessLog(stream)
 
-    log.write(record(1, model="\ud800"))
+    log.take([record(1, model="\ud800")])
     log.flush()
-    log.write(record(2))
+    log.take([record(2)])
     log.flush()
 
     assert ["req-2"] == [json.loads(line)["id"] for line in stream.getvalue().splitlines()]

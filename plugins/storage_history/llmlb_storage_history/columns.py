@@ -45,36 +45,40 @@ def values_of(record: Record, clock_offset_s: float) -> tuple[object, ...]:
         record: A finished call.
         clock_offset_s: ``time.time()`` minus ``time.monotonic()``, for records have only the latter.
     """
-    usage, first_token_s = record.usage, record.first_token_s
-    if usage is None:
-        prompt_tokens = completion_tokens = cached_tokens = None
-    else:
-        prompt_tokens = min(usage.prompt_tokens, _MAX_NUMBER)
-        completion_tokens = min(usage.completion_tokens, _MAX_NUMBER)
-        cached_tokens = min(usage.cached_tokens, _MAX_NUMBER)
+    usage, first_token_s, queue_wait_s = record.usage, record.first_token_s, record.queue_wait_s
+    served_by, attempts, error_code = record.served_by, record.attempts, record.error_code
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    if usage is not None:
+        prompt_tokens, completion_tokens, cached_tokens = usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens
+        if prompt_tokens > _MAX_NUMBER or completion_tokens > _MAX_NUMBER or cached_tokens > _MAX_NUMBER:
+            prompt_tokens, completion_tokens = min(prompt_tokens, _MAX_NUMBER), min(completion_tokens, _MAX_NUMBER)
+            cached_tokens = min(cached_tokens, _MAX_NUMBER)
+    # Tenths of milliseconds: `// 1` cuts as `int` does, at half the price.
     return (
         record.id,
         int((record.started_at + clock_offset_s) * 1000),
-        int(record.duration_s * 10_000) / 10,
-        None if first_token_s is None else int(first_token_s * 10_000) / 10,
-        int(record.queue_wait_s * 10_000) / 10,
+        record.duration_s * 10_000 // 1 / 10,
+        None if first_token_s is None else first_token_s * 10_000 // 1 / 10,
+        queue_wait_s * 10_000 // 1 / 10 if queue_wait_s else 0.0,
         storable(record.principal),
         record.operation,
         storable(record.model),
-        storable(record.served_by),
+        storable(served_by),
         record.stream,
         record.status,
         record.ending,
-        None if record.error_code is None else storable(record.error_code),
+        None if error_code is None else storable(error_code),
         prompt_tokens,
         completion_tokens,
         cached_tokens,
-        record.attempt_count,
+        record.attempt_count if attempts else 1 if served_by else 0,
         record.bytes_in,
         record.bytes_out,
         storable(record.client_address),
         storable(record.choice_reason),
-        _failed(record.attempts) if record.attempts else None,
+        _failed(attempts) if attempts else None,
     )
 
 
