@@ -33,6 +33,7 @@ BODY = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"' + b"
 class Slots(FakeEndpoint):
     """An endpoint as cheap as a real one: a plain counter, without the checks of the fake."""
 
+    facts = None
     in_flight = 0
     max_in_flight = 256
     unroutable_reason = None

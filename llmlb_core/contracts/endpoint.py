@@ -72,7 +72,9 @@ class Endpoint(ABC):
         name: What ``x-llmlb-endpoint`` says.
         kind: ``local``, or the kind of server.
         in_flight: Calls that hold a lease here. Only the stage ``acquire`` changes it.
-        gpu_facts: ``facts`` where these tell something of GPUs, else None: where no endpoint has a GPU, routers see it at a glance.
+        facts: What its last health check told; None where there was none, or where it told nothing.
+        gpu_facts: The same where it tells something of GPUs, else None: where nobody has a GPU, routers see it at a glance.
+            Whoever sets ``facts`` sets both.
         is_loading: Whether it is not routable only because it still loads: a call that nothing else can serve waits for it.
     """
 
@@ -80,19 +82,9 @@ class Endpoint(ABC):
     name: str
     kind: str
     in_flight: int = 0
+    facts: EndpointFacts | None = None
     gpu_facts: EndpointFacts | None = None
     is_loading: bool = False
-    _facts: EndpointFacts | None = None
-
-    @property
-    def facts(self) -> EndpointFacts | None:
-        """What its last health check told; None where there was none, or where it told nothing."""
-        return self._facts
-
-    @facts.setter
-    def facts(self, facts: EndpointFacts | None) -> None:
-        self._facts = facts
-        self.gpu_facts = facts if facts is not None and facts.tells_gpu else None
 
     @property
     @abstractmethod

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence, Sized
 from copy import deepcopy
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 from attrs import field, frozen
 from attrs.validators import ge
@@ -116,9 +116,8 @@ class Scorer(ABC):
         name: What ``[[routing.routers]] ranks`` calls it.
         reason: Why a candidate won that won by it, such as ``fewest in flight``; what logs and statistics say.
         unit: Of its scores, for explanations; empty for a plain number.
-        asks: Attributes of a candidate, such as ``in_flight`` or ``endpoint.gpu_facts``, where it tells candidates apart by these
-            and by what it ``knows``, and by nothing else. While these are false of every candidate, and it knows nothing, nobody
-            needs to ask it.
+        asks: Attributes of a candidate that it tells candidates apart by, beside what it ``knows``, and by nothing else. While
+            these are false of every candidate, and it knows nothing, nobody needs to ask it.
 
     .. versionadded:: 0.1
     """
@@ -126,7 +125,7 @@ class Scorer(ABC):
     name: ClassVar[str]
     reason: ClassVar[str]
     unit: ClassVar[str] = ""
-    asks: ClassVar[Sequence[str]] = ()
+    asks: ClassVar[Sequence[Literal["in_flight", "endpoint.gpu_facts"]]] = ()
 
     @abstractmethod
     def score(self, call: Call, candidate: Candidate) -> float:

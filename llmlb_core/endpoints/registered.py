@@ -123,7 +123,8 @@ class RegisteredEndpoint(ServerEndpoint):
         self.condition = condition
         if report is not None:
             self.report = report
-            self.facts = _facts(report, condition.latency_ms)
+            self.facts = facts = _facts(report, condition.latency_ms)
+            self.gpu_facts = facts if facts.tells_gpu else None
         self._weigh()
 
     def offers(self, models: Sequence[RemoteModel], offer: Offer) -> None:

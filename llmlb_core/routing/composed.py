@@ -7,8 +7,6 @@ above ``contracts``, so that nothing a plugin author must read depends on it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Sized
-from itertools import chain
-from operator import attrgetter
 
 from llmlb_core.contracts.router import UNKNOWN, Filter, Picker, Rank, Router, Scorer
 from llmlb_core.domain.calls import Call
@@ -21,7 +19,6 @@ ALONE = "the only one"
 MAX_TOLD = 3
 
 _ALWAYS: Sized = (True,)
-_all_of = chain.from_iterable
 
 
 class Composed(Router):
@@ -56,7 +53,7 @@ class Composed(Router):
         scorers = tuple(dict.fromkeys([rank.scorer for rank in ranks]))
         told = [each.chosen for each in scorers if type(each).chosen is not Scorer.chosen]
         self._tell = told[0] if len(told) == 1 else _tell_all(told) if told else None
-        self._known, self._asked = _conditions(self.filters, self.ranks)
+        self._known = _known_of(self.filters, self.ranks)
 
     @property
     def parts(self) -> Sequence[object]:
@@ -69,8 +66,11 @@ class Composed(Router):
         Raises:
             NoEndpoint: No endpoint of the model would pass, busy or not.
         """
-        if any(self._known) or any(_all_of(map(self._asked, candidates))):
+        if any(self._known):
             return self._ask(call, candidates)
+        for each in candidates:
+            if each.in_flight or each.endpoint.gpu_facts is not None:
+                return self._ask(call, candidates)
         # Nothing learned that matters, nothing running, no figures: every part would let everybody pass, so none is asked.
         chosen = self._pick(call, candidates)
         if self._tell is not None:
@@ -137,18 +137,11 @@ def _tell_all(told: Sequence[Callable[[Call, Candidate], None]]) -> Callable[[Ca
     return tell
 
 
-def _conditions(
-    filters: Sequence[Filter], ranks: Sequence[Rank]
-) -> tuple[Sequence[Sized], Callable[[Candidate], tuple[object, ...]]]:
-    """Return containers, and what gets a tuple of a candidate.
-
-    While all that is in the former and in the latter is empty or false, each part of a cascade would let everybody pass.
-    """
+def _known_of(filters: Sequence[Filter], ranks: Sequence[Rank]) -> tuple[Sized, ...]:
+    """Return containers: while all are empty, and what scorers may ask is false, each part of a cascade lets everybody pass."""
     known = [each.knows for each in filters]
     for rank in ranks:
         container = rank.scorer.knows(rank.tolerance)
         if container is not None or not rank.scorer.asks:
             known.append(container)
-    asked = [name for rank in ranks for name in rank.scorer.asks] or ["in_flight"]
-    # Of two names an `attrgetter` makes a tuple, of one it does not.
-    return tuple([_ALWAYS if each is None else each for each in known]), attrgetter(*dict.fromkeys(asked), asked[0])
+    return tuple([_ALWAYS if each is None else each for each in known])

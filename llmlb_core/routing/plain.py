@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from operator import attrgetter
 
 from llmlb_core.contracts.router import Picker, Scorer
 from llmlb_core.domain.calls import Call
@@ -12,9 +11,6 @@ from llmlb_core.domain.endpoints import Candidate, Target
 
 MAX_TARGETS = 1024
 """Models whose turns are remembered; the one whose endpoints changed longest ago is forgotten first, and begins anew."""
-
-_in_flight = attrgetter("in_flight")
-_position = attrgetter("position")
 
 
 class Idle(Scorer):
@@ -32,8 +28,11 @@ class Idle(Scorer):
     def scores(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[float] | None:
         """Return the same of each, or None where all of them are idle, or none is."""
         del call
-        counts = [*map(_in_flight, candidates)]
-        return [1 if count else 0 for count in counts] if 0 in counts and any(counts) else None
+        first = not candidates[0].in_flight
+        for each in candidates:
+            if (not each.in_flight) is not first:
+                return [1 if one.in_flight else 0 for one in candidates]
+        return None
 
 
 class InFlight(Scorer):
@@ -49,10 +48,13 @@ class InFlight(Scorer):
         return candidate.in_flight
 
     def scores(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[float] | None:
-        """Return the same of each, or None where nothing runs anywhere."""
+        """Return the same of each, or None where as many run everywhere."""
         del call
-        scores = [*map(_in_flight, candidates)]
-        return scores if any(scores) else None
+        first = candidates[0].in_flight
+        for each in candidates:
+            if each.in_flight != first:
+                return [one.in_flight for one in candidates]
+        return None
 
 
 class Rotation(Picker):
@@ -110,5 +112,10 @@ class Rotation(Picker):
 
 def _first(turns: Sequence[int], candidates: Sequence[Candidate]) -> Candidate:
     """Return the candidate whose turn is longest ago."""
-    since = [*map(turns.__getitem__, map(_position, candidates))]
-    return candidates[since.index(min(since))]
+    first = candidates[0]
+    longest = turns[first.position]
+    for each in candidates:
+        turn = turns[each.position]
+        if turn < longest:
+            first, longest = each, turn
+    return first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from llmlb_core import Call, Endpoint, Result
+from llmlb_core import Call, Endpoint, EndpointFacts, Result
 
 
 class FakeEndpoint(Endpoint):
@@ -19,6 +19,17 @@ class FakeEndpoint(Endpoint):
         self.reason: str | None = None
         self.served_count = 0
         self._in_flight = 0
+        self._facts: EndpointFacts | None = None
+
+    @property
+    def facts(self) -> EndpointFacts | None:
+        """What its last health check told; setting it sets ``gpu_facts`` too, so that no test forgets that."""
+        return self._facts
+
+    @facts.setter
+    def facts(self, facts: EndpointFacts | None) -> None:
+        self._facts = facts
+        self.gpu_facts = facts if facts is not None and facts.tells_gpu else None
 
     @property
     def in_flight(self) -> int:

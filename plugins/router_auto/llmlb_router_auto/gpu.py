@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter
 
 from llmlb_core import STALE_S, UNKNOWN, Call, Candidate, Scorer
 
 BEST_SCORE = 10_000.0
-
-_gpu_facts = attrgetter("endpoint.gpu_facts")
 
 
 class Gpu(Scorer):
@@ -40,4 +37,7 @@ class Gpu(Scorer):
 
     def scores(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[float] | None:
         """Return the same of each, or None where nothing is told of any."""
-        return super().scores(call, candidates) if any(map(_gpu_facts, candidates)) else None
+        for each in candidates:
+            if each.endpoint.gpu_facts is not None:
+                return super().scores(call, candidates)
+        return None

@@ -79,25 +79,25 @@ class Paces(Feedback):
         size = len(call.body).bit_length()
         return sizes[~size if call.stream else size].seconds
 
-    def sent(self, call: Call, candidate: Candidate, usual_s: float, in_flight: int) -> None:
-        """Note that *candidate*, where *in_flight* others run, has to read the prompt of *call*, which usually takes *usual_s*."""
+    def sent(self, call: Call, candidate: Candidate, usual_s: float, *, is_idle: bool) -> None:
+        """Note that *candidate* has to read the prompt of *call*, usually for *usual_s*; after others, unless it was idle."""
         name, now = candidate.endpoint.name, call.head.received_at
         pace = self.by_name.get(name) or self._meet(name)
-        backlog_s = 0.0
-        if in_flight and pace.reads_until > now:
-            backlog_s = pace.reads_until - now
-            self.will_wait(call.id, backlog_s)
+        begins_at = now
+        if not is_idle and pace.reads_until > now:
+            begins_at = pace.reads_until
+            self.will_wait(call.id, begins_at - now)
         # A whole answer is generated beside others; prompts are read one after the other.
-        until = now + backlog_s + usual_s * pace.proven / (1 if call.stream else candidate.max_in_flight)
-        pace.reads_until = until
-        self.reads_until = max(until, self.reads_until)
+        pace.reads_until = until = begins_at + usual_s * pace.proven / (1 if call.stream else candidate.max_in_flight)
+        if until > self.reads_until:  # noqa: PLR1730  # a call costs more than the comparison
+            self.reads_until = until
 
     def catch_up(self) -> None:
         """Note what was ``begun``: before another call is placed, and before anything is learned that would change the note."""
         if self.begun_id:
             self.begun_id = ""
             call, candidate = self.begun
-            self.sent(call, candidate, self.usual_s(call), 0)
+            self.sent(call, candidate, self.usual_s(call), is_idle=True)
 
     def will_wait(self, call_id: str, seconds: float) -> None:
         """Note that a call has to wait for what was sent before it: this is no fault of its own, and will not be counted as one."""

@@ -46,17 +46,16 @@ class ExpectedWait(Scorer):
 
     def _scores(self, call: Call, candidates: Sequence[Candidate], usual_s: float) -> list[float]:
         now, get = call.head.received_at, self._paces.by_name.get
-        scores = []
-        for each in candidates:
-            pace = get(each.endpoint.name)
-            if pace is None or not usual_s:
-                scores.append(UNKNOWN)
-            elif each.in_flight:
-                wait_s = usual_s * pace.proven
-                scores.append(wait_s + pace.reads_until - now if pace.reads_until > now else wait_s)
-            else:
-                scores.append(usual_s * pace.idle_proven)
-        return scores
+        return [
+            UNKNOWN
+            if not usual_s or (pace := get(each.endpoint.name)) is None
+            else usual_s * pace.idle_proven
+            if not each.in_flight
+            else usual_s * pace.proven + pace.reads_until - now
+            if pace.reads_until > now
+            else usual_s * pace.proven
+            for each in candidates
+        ]
 
     def knows(self, tolerance: float) -> Sized:
         """Return who is faster or slower than the others by more than *tolerance*."""
@@ -69,7 +68,7 @@ class ExpectedWait(Scorer):
             paces.catch_up()
         if candidate.in_flight:
             asked, usual_s = self._asked
-            paces.sent(call, candidate, usual_s if asked is call else paces.usual_s(call), candidate.in_flight)
+            paces.sent(call, candidate, usual_s if asked is call else paces.usual_s(call), is_idle=False)
         else:
             paces.begun = call, candidate
             paces.begun_id = call.id
@@ -94,13 +93,22 @@ class FirstToken(Scorer):
 
     def score(self, call: Call, candidate: Candidate) -> float:
         """Return the seconds; unknown as for ``ExpectedWait``."""
+        return self.scores(call, (candidate,))[0]
+
+    def scores(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[float]:
+        """Return the same of each."""
         del call
-        name = candidate.endpoint.name
-        pace = self._paces.by_name.get(name)
-        if pace is None or (pace.idle_proven == UNKNOWN and not candidate.in_flight):
-            return UNKNOWN
-        latency = self._latencies.by_name.get(name)
-        return 0.0 if latency is None else latency.seconds
+        pace_of, latency_of = self._paces.by_name.get, self._latencies.by_name.get
+        scores = []
+        for each in candidates:
+            name = each.endpoint.name
+            pace = pace_of(name)
+            if pace is None or (pace.idle_proven == UNKNOWN and not each.in_flight):
+                scores.append(UNKNOWN)
+            else:
+                latency = latency_of(name)
+                scores.append(0.0 if latency is None else latency.seconds)
+        return scores
 
 
 class RoundTrip(Scorer):
@@ -109,13 +117,17 @@ class RoundTrip(Scorer):
     name = "round_trip"
     reason = "lowest latency of its health check"
     unit = "s"
-    asks = ("endpoint.facts",)
 
     def score(self, call: Call, candidate: Candidate) -> float:
         """Return the seconds."""
+        return self.scores(call, (candidate,))[0]
+
+    def scores(self, call: Call, candidates: Sequence[Candidate]) -> Sequence[float]:
+        """Return the same of each."""
         del call
-        facts = candidate.endpoint.facts
-        return UNKNOWN if facts is None or facts.latency_s is None else facts.latency_s
+        return [
+            UNKNOWN if (facts := each.endpoint.facts) is None or facts.latency_s is None else facts.latency_s for each in candidates
+        ]
 
 
 class WithinReach(Filter):

@@ -67,7 +67,6 @@ class ActiveCalls(Scorer):
 
     name = "active_calls"
     reason = "fewest active calls"
-    asks = ("in_flight", "endpoint.facts")
 
     def score(self, call: Call, candidate: Candidate) -> float:
         """Return how many; never unknown."""
@@ -99,7 +98,6 @@ class LoadScore(Scorer):
 
     name = "load_score"
     reason = "lowest load score"
-    asks = ("in_flight", "endpoint.facts")
 
     def __init__(self, full_count: int) -> None:
         """Take *full_count* calls as a full load."""
