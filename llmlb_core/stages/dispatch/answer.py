@@ -78,6 +78,5 @@ class RelayedAnswer(Answer):
 
     def close(self) -> None:
         """Close the connection unless the answer is whole, then give the lease back."""
-        if not self.exchange.is_complete:
-            self.exchange.abort()
+        self.exchange.abort()  # also where it is whole: it lets go of the outlet, which knows it
         self.lease.release(self.outcome)
