@@ -23,7 +23,7 @@ async def good(visit):
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_call_that_is_over_is_freed_at_once(relay, stream):
-    """Outlet and exchange know one another while bytes flow; a knot of them for each call would fill the memory of a busy server."""
+    """Outlet and exchange know one another while bytes flow; a knot of them for each call would fill a busy server's memory."""
     front, _ = await relay(good)
     await front.post(chat(stream=stream))
     await front.idle()
