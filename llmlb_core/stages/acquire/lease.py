@@ -9,6 +9,7 @@ from attrs import frozen
 
 from llmlb_core.contracts.endpoint import Endpoint
 from llmlb_core.domain.endpoints import Choice, Outcome
+from llmlb_core.errors import CallError
 
 
 @frozen
@@ -25,7 +26,7 @@ class Waiting:
 
 
 class _Keeper(Protocol):
-    def give_back(self, endpoint: Endpoint, granted_at: float, outcome: Outcome) -> None: ...
+    def give_back(self, endpoint: Endpoint, granted_at: float, outcome: Outcome, error: CallError | None = None) -> None: ...
 
     def reclaim(self, endpoint: Endpoint, granted_at: float) -> None: ...
 
@@ -59,11 +60,16 @@ class Lease:
         """Whether the slot was given back."""
         return self._is_released
 
-    def release(self, outcome: Outcome) -> None:
-        """Give the slot back and hand it to the next waiter, in this very step. Further calls do nothing."""
+    def release(self, outcome: Outcome, error: CallError | None = None) -> None:
+        """Give the slot back and hand it to the next waiter, in this very step. Further calls do nothing.
+
+        Args:
+            outcome: How it ended; a client that left is ``CANCELLED``, without an error.
+            error: What the endpoint failed with; the breaker of the endpoint and the model tells from it what it means.
+        """
         if not self._is_released:
             self._is_released = True
-            self._keeper.give_back(self.endpoint, self._granted_at, outcome)
+            self._keeper.give_back(self.endpoint, self._granted_at, outcome, error)
 
     def __del__(self) -> None:
         """Give back what somebody forgot, and say so: a leaked slot would be missing until the next start."""

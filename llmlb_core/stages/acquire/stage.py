@@ -208,9 +208,9 @@ class Acquire:
 
     # --- for leases ---------------------------------------------------------------------------------------------
 
-    def give_back(self, endpoint: Endpoint, granted_at: float, outcome: Outcome) -> None:
+    def give_back(self, endpoint: Endpoint, granted_at: float, outcome: Outcome, error: CallError | None = None) -> None:
         """Count a lease out and hand its slot over; called by ``Lease.release`` only."""
-        del outcome  # a slot that failed or was cancelled is as free as any other
+        del outcome, error  # a slot that failed or was cancelled is as free as any other
         endpoint.in_flight -= 1
         self._lease_count -= 1
         now = self._clock()
