@@ -7,18 +7,20 @@ from typing import Literal
 from attrs import define, frozen
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+CHARACTERS_PER_TOKEN = 4
 
 
 @define
 class Usage:
-    """Tokens of one call, counted by the model's own tokenizer. Treat it as frozen: being so would cost as much as all else in it.
+    """Tokens of one call, as what served it told them. Treat it as frozen: being so would cost as much as all else in it.
 
     Attributes:
         prompt_tokens: Tokens read.
         completion_tokens: Tokens generated, over all choices, reasoning included.
         cached_tokens: How many prompt tokens came from a cache.
         reasoning_tokens: How many completion tokens were reasoning.
-        is_partial: Whether the call ended before its answer did.
+        is_partial: Whether the call ended before its answer did; tokens are those that went out.
+        is_counted: Whether nobody told them, so that we estimated them (see ``counted``).
     """
 
     prompt_tokens: int = 0
@@ -26,11 +28,36 @@ class Usage:
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     is_partial: bool = False
+    is_counted: bool = False
 
     @property
     def total_tokens(self) -> int:
         """Prompt and completion."""
         return self.prompt_tokens + self.completion_tokens
+
+
+@define
+class Delivered:
+    """How much of an answer went out: what is known of its usage where nobody told it.
+
+    Attributes:
+        events: Events of a stream that brought content: text, reasoning or a piece of a tool call. 0 of a plain answer.
+        characters: Of all content.
+    """
+
+    events: int = 0
+    characters: int = 0
+
+
+def counted(delivered: Delivered) -> Usage:
+    """Return an estimate of the usage that nobody told, of what went out and of nothing else.
+
+    Servers of chat models send an event for each token, so of a stream one event with content counts as one token; where a server
+    puts several tokens into one event, that is too low. Of a plain answer four characters count as one token, which is about right
+    for English. Tokens of the prompt are 0: templates, tools and images decide about them, and only the server knows.
+    """
+    tokens = delivered.events or -(-delivered.characters // CHARACTERS_PER_TOKEN)
+    return Usage(completion_tokens=tokens, is_counted=True)
 
 
 @frozen
