@@ -43,6 +43,10 @@ class Exchange(Protocol):
         """Further headers of the answer that the client is to see."""
         ...
 
+    def hasten(self, seconds: float) -> None:
+        """Fail with ``EndpointTimeout`` unless a stream's first content comes within *seconds* of the request, head included."""
+        ...
+
     def attach(self, outlet: Outlet) -> None:
         """Let the answer's body flow to *outlet*, whose head is out."""
         ...

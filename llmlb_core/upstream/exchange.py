@@ -50,7 +50,12 @@ class Exchange(Incoming):
         """Send *request*, over an idle connection or a new one."""
         self._request = request
         now = self._sent_at = self._loop.time()
-        self.overdue_at = now + (self._limits.head_s if self._is_stream else self._limits.plain_s)
+        limits = self._limits
+        if self._is_stream:
+            self._first_by = now + limits.first_token_s
+            self.overdue_at = now + (limits.head_s if limits.head_s < limits.first_token_s else limits.first_token_s)
+        else:
+            self.overdue_at = now + limits.plain_s
         self._timed.add(self)  # the sweep runs since the pool's first connection
         connection = self._pool.take(now)
         if connection is None:
@@ -58,6 +63,11 @@ class Exchange(Incoming):
         else:
             self._connection = connection
             connection.send(self, request)
+
+    def hasten(self, seconds: float) -> None:
+        """Fail unless the first content of a stream comes within *seconds* of the request, its head included."""
+        self._first_by = min(self._first_by, self._sent_at + seconds)
+        self.overdue_at = min(self.overdue_at, self._first_by)
 
     def attach(self, outlet: Outlet) -> None:
         """Let what is held and what comes flow to *outlet*, whose head is out."""
@@ -102,15 +112,16 @@ class Exchange(Incoming):
             self._settle(self._refusal())
         else:
             self._drop()
+            code = None
             if self.committed.done() and self._is_stream:
                 told = f"was silent for {limits.idle_s:g} s"
             elif not self._is_stream:
                 told = f"did not complete its answer within {limits.plain_s:g} s"
-            elif self.status:
-                told = f"sent nothing of its stream within {limits.first_token_s:g} s"
+            elif self._loop.time() >= self._first_by:
+                told, code = f"sent nothing of its stream within {self._first_by - self._sent_at:g} s", "first_token_timeout"
             else:
                 told = f"did not begin its answer within {limits.head_s:g} s"
-            self._settle(EndpointTimeout(f"Endpoint '{name}' {told}."))
+            self._settle(EndpointTimeout(f"Endpoint '{name}' {told}.", code=code))
 
     # --- what the outlet calls
 

@@ -29,7 +29,7 @@ class Incoming(ABC):
     """
 
     __slots__ = (
-        "_content_length", "_encoding", "_flows", "_has_length", "_held", "_idle_s", "_is_event_stream", "_is_passed_on",
+        "_content_length", "_encoding", "_first_by", "_flows", "_has_length", "_held", "_idle_s", "_is_event_stream", "_is_passed_on",
         "_is_stream", "_limits", "_loop", "_outlet", "_partial", "_retry_after", "_saw_last_word", "_tail", "committed",
         "content_type", "is_complete", "overdue_at", "problem", "status", "usage",
     )  # fmt: skip
@@ -47,7 +47,7 @@ class Incoming(ABC):
         self.problem: str | None = None
         self.committed: asyncio.Future[None] = loop.create_future()
         self.usage: Usage | None = None
-        self.overdue_at = math.inf
+        self.overdue_at = self._first_by = math.inf
         self.status = 0
         self.content_type = _JSON
         self._content_length: int | None = None
@@ -107,7 +107,7 @@ class Incoming(ABC):
             if self._is_event_stream is not self._is_stream or kind == "text/html":
                 self.refuse(f"it answered {kind[:40]} where {'a stream' if self._is_stream else 'JSON'} was asked for")
             elif self._is_stream:
-                self.overdue_at = self._loop.time() + self._limits.first_token_s
+                self.overdue_at = self._first_by
 
     def arrived(self, parts: list[bytes]) -> None:
         """Take what came of the body; pass on whole events of a stream, and of a plain answer nothing until it commits."""
