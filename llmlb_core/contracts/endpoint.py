@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Protocol
 
 from llmlb_core.contracts.outlet import Outlet
+from llmlb_core.contracts.streams import StreamReader
 from llmlb_core.domain.facts import EndpointFacts
 from llmlb_core.domain.results import Delta, Usage, Vectors
 
@@ -24,14 +25,19 @@ class Exchange(Protocol):
         is_complete: Whether all of the answer is here and was found right.
         committed: Done when content is there; failed with a ``CallError`` where another candidate may be tried.
         status: Of the answer; likewise its ``content_type``, and its ``content_length`` where that is known.
-        usage: What the answer said of its tokens, once it is finished.
+        reader: Of a stream, says what it has come to; None of a plain answer.
     """
 
     is_complete: bool
     committed: Future[None]
     status: int
     content_type: str
-    usage: Usage | None
+    reader: StreamReader | None
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the answer said of its tokens so far."""
+        ...
 
     @property
     def content_length(self) -> int | None:
