@@ -13,6 +13,7 @@ from llmlb_core.domain.facts import EndpointFacts
 from llmlb_core.domain.results import Delta, Usage, Vectors
 
 if TYPE_CHECKING:
+    from llmlb_core.domain.breaker import Breaker
     from llmlb_core.domain.calls import Call
 
 Result = Delta | Vectors
@@ -85,6 +86,8 @@ class Endpoint(ABC):
         facts: What its last health check told; None where there was none, or where it told nothing.
         gpu_facts: The same where it tells something of GPUs, else None: where nobody has a GPU, routers see it at a glance.
             Whoever sets ``facts`` sets both.
+        breakers: By model, those that remember a failure; None where nothing failed lately. Only ``Breakers`` changes it.
+        tripped: Those of them that are not closed; None where all are, so that a look at a healthy endpoint is one test.
         is_loading: Whether it is not routable only because it still loads: a call that nothing else can serve waits for it.
     """
 
@@ -94,6 +97,8 @@ class Endpoint(ABC):
     in_flight: int = 0
     facts: EndpointFacts | None = None
     gpu_facts: EndpointFacts | None = None
+    breakers: dict[str, Breaker] | None = None
+    tripped: dict[str, Breaker] | None = None
     is_loading: bool = False
 
     @property
@@ -105,6 +110,16 @@ class Endpoint(ABC):
     @abstractmethod
     def unroutable_reason(self) -> str | None:
         """None where a call may be sent here now, else why not, for people."""
+
+    def why_not(self, model: str, now: float) -> str | None:
+        """Return why no call of *model* is sent here at *now* (``time.monotonic()``), for people; None where one may be.
+
+        A circuit breaker keeps calls of one model away; what else there may be, keeps all away.
+        """
+        if self.unroutable_reason is not None:
+            return self.unroutable_reason
+        breaker = None if self.tripped is None else self.tripped.get(model)
+        return None if breaker is None or not breaker.is_blocked else breaker.reason(now)
 
     def speaks(self, dialect: str) -> bool:
         """Whether calls of *dialect* pass through as bytes, by ``relay``; else they are sent by ``open``."""

@@ -8,7 +8,8 @@
     │   │   ├── InvalidJson           400  invalid_json
     │   │   ├── UnsupportedParameter  400  unsupported_parameter
     │   │   ├── ContextLengthExceeded 400  context_length_exceeded
-    │   │   └── CapabilityMismatch    400  model_capability_mismatch
+    │   │   ├── CapabilityMismatch    400  model_capability_mismatch
+    │   │   └── ContentRejected       400  content_filter
     │   ├── Unauthorized              401  invalid_api_key
     │   ├── Forbidden                 403  insufficient_scope
     │   │   └── ModelNotAllowed       403  model_not_allowed
@@ -71,6 +72,7 @@ from llmlb_core.errors.call import (
     UnsupportedParameter as UnsupportedParameter,
     ContextLengthExceeded as ContextLengthExceeded,
     CapabilityMismatch as CapabilityMismatch,
+    ContentRejected as ContentRejected,
     Unauthorized as Unauthorized,
     Forbidden as Forbidden,
     ModelNotAllowed as ModelNotAllowed,

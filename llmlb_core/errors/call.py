@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from llmlb_core.errors.base import LLMLBError
 
@@ -17,6 +17,10 @@ class CallError(LLMLBError):
         param: Path of the offending parameter (``messages[0].content``), or None.
         retry_after_s: Seconds for a ``Retry-After`` header, or None.
         is_retryable: Whether another candidate may be tried for the same call.
+        about: What it speaks of: the ``request`` (wrong wherever it is sent), the ``model`` (one with a larger window may take the
+            call, the same one never), or the ``endpoint`` (another one may do better, of the same model, too).
+        may_pass: Whether the endpoint that it came from may be asked again, after a while; not where it is silent, or where an
+            operator must act first.
         extras: Further JSON members of the error object.
         culprit: Key of the contribution that raised, such as ``engine:echo``; its plugin's status counts it.
     """
@@ -25,6 +29,8 @@ class CallError(LLMLBError):
     type: str = "server_error"
     code: str = "internal_error"
     is_retryable: ClassVar[bool] = False
+    about: ClassVar[Literal["request", "model", "endpoint"]] = "request"
+    may_pass: bool = False
     culprit: str | None = None
 
     def __init__(
@@ -69,6 +75,7 @@ class ContextLengthExceeded(InvalidRequest):
     """The prompt, with what should be generated, does not fit the model's context."""
 
     code = "context_length_exceeded"
+    about = "model"
 
     def __init__(self, *, prompt_tokens: int, context_tokens: int, max_tokens: int | None = None) -> None:
         """Say both numbers, as OpenAI does."""
@@ -85,6 +92,12 @@ class CapabilityMismatch(InvalidRequest):
     """The named model cannot do what the route asks for (32637000)."""
 
     code = "model_capability_mismatch"
+
+
+class ContentRejected(InvalidRequest):
+    """A content filter of what the call was sent to refuses it; the reason is the server's own."""
+
+    code = "content_filter"
 
 
 class Unauthorized(CallError):
@@ -191,6 +204,8 @@ class EndpointFailed(CallError):
     type = "backend_error"
     code = "bad_gateway"
     is_retryable = True
+    about = "endpoint"
+    may_pass = True
 
 
 class EngineFailed(EndpointFailed):
@@ -211,14 +226,16 @@ class EndpointRefused(EndpointFailed):
     """What the call was sent to does not accept the credential that this server has for it: an operator mends that."""
 
     code = "endpoint_refused"
+    may_pass = False
 
 
 class EndpointTimeout(EndpointFailed):
-    """What the call was sent to did not answer in time."""
+    """What the call was sent to did not answer in time: it is silent, and not asked again for the same call."""
 
     status = 504
     type = "timeout_error"
     code = "endpoint_timeout"
+    may_pass = False
 
 
 class NoEndpoint(CallError):

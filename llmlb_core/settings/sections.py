@@ -257,6 +257,20 @@ class HealthSettings:
 
 
 @frozen
+class CircuitBreakerSettings:
+    """``[circuit_breaker]``: when calls of a model are kept away from an endpoint where they fail, and for how long."""
+
+    failure_count: int = setting(5, "Opens after so many failures in a row; 0 = however many.", minimum=0, maximum=1000)
+    error_rate_0_1: float = setting(0.5, "Opens when this share of calls failed; 0 = whatever it is.", minimum=0, maximum=1)
+    error_rate_calls: int = setting(20, "The share counts from so many calls on.", minimum=1, maximum=100_000)
+    window_s: float = setting(30.0, "The share is that of the last so many seconds.", minimum=1, maximum=3600)
+    open_s: float = setting(
+        5.0, "After that long one call is let through; each time that it fails, twice as long.", minimum=0.1, maximum=3600
+    )
+    max_open_s: float = setting(60.0, "It never takes longer than this.", minimum=0.1, maximum=3600)
+
+
+@frozen
 class RankSettings:
     """``[[routing.routers]] ranks``: one of them, where its scorer's name alone does not say it."""
 
@@ -362,6 +376,7 @@ class Settings:
     engines: dict[str, EngineSettings] = field(factory=dict)
     endpoints: tuple[EndpointSettings, ...] = ()
     health: HealthSettings = HealthSettings()
+    circuit_breaker: CircuitBreakerSettings = CircuitBreakerSettings()
     routing: RoutingSettings = RoutingSettings()
     admission: AdmissionSettings = AdmissionSettings()
     log: LogSettings = LogSettings()

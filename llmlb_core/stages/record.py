@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
+from attrs import evolve
+
 from llmlb_core.contracts.observer import Feedback
 from llmlb_core.contracts.outlet import Outlet
 from llmlb_core.domain.records import Record
+from llmlb_core.domain.results import counted
 from llmlb_core.telemetry.access import AccessLog
 from llmlb_core.telemetry.calls import CallMetrics
 from llmlb_core.telemetry.delivery import Delivery
@@ -57,6 +60,8 @@ class Recorder:
         """Deliver *record*."""
         record.duration_s = monotonic() - record.started_at
         record.bytes_out = outlet.bytes_out
+        if record.usage is None or record.ending != "finished":
+            _settle(record)
         failed = False
         for name, feedback in self._feedbacks.items():
             try:
@@ -89,3 +94,13 @@ class Recorder:
         for name, error in faults:
             if self._fault is not None:
                 self._fault(name, error)
+
+
+def _settle(record: Record) -> None:
+    """Count usage that nobody told, and mark that of a call which ended before its answer did."""
+    usage, delivered = record.usage, record.delivered
+    if usage is None and delivered is not None and (delivered.events or delivered.characters):
+        usage = counted(delivered)
+    if usage is not None and record.ending != "finished" and not usage.is_partial:
+        usage = evolve(usage, is_partial=True)
+    record.usage = usage

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 
 from llmlb_core.contracts.metrics import HistogramSample, Labels, MetricFamily, Sample
 from llmlb_core.domain.records import Record
+from llmlb_core.domain.results import Usage
+from llmlb_core.telemetry.attempts import AttemptMetrics
 from llmlb_core.telemetry.cells import LATENCY_BOUNDS_S, Counter, Histogram
 
 MAX_SERIES = 2000
@@ -17,20 +19,36 @@ MAX_REASONS = 32
 OTHER = "other"
 # The client wrote these names and nobody here serves them: as labels they would be a stranger's to fill.
 _UNSERVED = frozenset({"model_not_found", "unknown_prefix"})
-_TOKEN_KINDS = ("prompt", "completion", "cached", "reasoning")
+_TOKEN_KINDS = (
+    ("prompt", "reported"),
+    ("completion", "reported"),
+    ("cached", "reported"),
+    ("reasoning", "reported"),
+    ("completion", "counted"),
+)
 _OPERATION_AND_MODEL = ("operation", "model")
 
 
 class _Model:
     """The cells of one operation and model."""
 
-    __slots__ = ("cached", "completion", "duration", "first_token", "prompt", "queue_wait", "reasoning")
+    __slots__ = ("cached", "completion", "counted", "duration", "first_token", "prompt", "queue_wait", "reasoning")
 
     def __init__(self, labels: Labels, tokens: tuple[Counter, ...]) -> None:
         self.duration = Histogram(labels=labels)
         self.first_token = Histogram(labels=labels)
         self.queue_wait = Histogram(labels=labels)
-        self.prompt, self.completion, self.cached, self.reasoning = tokens
+        self.prompt, self.completion, self.cached, self.reasoning, self.counted = tokens
+
+    def use(self, usage: Usage) -> None:
+        """Add *usage*, whatever it has."""
+        if usage.is_counted:
+            self.counted.value += usage.completion_tokens
+            return
+        self.prompt.value += usage.prompt_tokens
+        self.completion.value += usage.completion_tokens
+        self.cached.value += usage.cached_tokens
+        self.reasoning.value += usage.reasoning_tokens
 
 
 class _Series:
@@ -63,6 +81,8 @@ class CallMetrics:
         self._reasons: set[str] = set()
         self._models: dict[Labels, _Model] = {}
         self._tokens: dict[str, tuple[Counter, ...]] = {}
+        self._attempts = AttemptMetrics(max_series)
+        self._stream_count = 0  # that finished at the first try
 
     def note(self, *records: Record) -> None:
         """Count finished calls.
@@ -96,12 +116,19 @@ class CallMetrics:
                 cell.sum += first_token_s
             usage = record.usage
             if usage is not None:
-                model.prompt.value += usage.prompt_tokens
-                model.completion.value += usage.completion_tokens
-                if usage.cached_tokens:
-                    model.cached.value += usage.cached_tokens
-                if usage.reasoning_tokens:
-                    model.reasoning.value += usage.reasoning_tokens
+                if usage.cached_tokens or usage.reasoning_tokens or usage.is_counted:
+                    model.use(usage)
+                else:
+                    model.prompt.value += usage.prompt_tokens
+                    model.completion.value += usage.completion_tokens
+        self._note_ends(records)
+
+    def _note_ends(self, records: Sequence[Record]) -> None:
+        for record in records:
+            if record.attempts or record.ending != "finished":
+                self._attempts.note(record)
+            elif record.stream:
+                self._stream_count += 1
 
     def collect(self) -> Sequence[MetricFamily]:
         """Return what was counted so far."""
@@ -123,8 +150,13 @@ class CallMetrics:
                 "queue_wait", "How long calls that got a lease had waited for it.", [each.queue_wait.sample() for each in models]
             ),
             MetricFamily(
-                "tokens", "counter", "Tokens, as engines and servers report them.", ("kind", "model"), samples=self._used()
+                "tokens",
+                "counter",
+                "Tokens, as engines and servers report them; counted here by what went out where they do not.",
+                ("kind", "model", "source"),
+                samples=self._used(),
             ),
+            *self._attempts.collect(self._finished(), self._stream_count),
         )
 
     def selections(self) -> dict[Labels, float]:
@@ -141,6 +173,14 @@ class CallMetrics:
         for series in self._series.values():
             labels = series.calls.labels
             found[labels] = found.get(labels, 0) + series.calls.value
+        return found
+
+    def _finished(self) -> dict[tuple[str, int], float]:
+        """Return how many calls finished, by endpoint and status."""
+        found: dict[tuple[str, int], float] = {}
+        for (_, _, endpoint, status, ending, _), series in self._series.items():
+            if endpoint and ending == "finished":
+                found[endpoint, status] = found.get((endpoint, status), 0) + series.calls.value
         return found
 
     def _used(self) -> list[Sample]:
@@ -171,7 +211,7 @@ class CallMetrics:
         if found is None:
             tokens = self._tokens.get(name)
             if tokens is None:
-                tokens = self._tokens[name] = tuple(Counter((kind, name)) for kind in _TOKEN_KINDS)
+                tokens = self._tokens[name] = tuple(Counter((kind, name, source)) for kind, source in _TOKEN_KINDS)
             found = self._models[labels] = _Model(labels, tokens)
         return found
 

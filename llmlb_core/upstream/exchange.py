@@ -203,7 +203,8 @@ class Exchange(Incoming):
 
     def _refusal(self) -> CallError:
         """Return what an answer that is not passed on means: by its own words, or by its status."""
-        return self._read_error(bytes(self._tail)) or refusal(self._name, self.status, self._retry_after)
+        told = bytes(self._tail)
+        return self._read_error(told) or refusal(self._name, self.status, self._retry_after, told)
 
     async def _dial(self) -> None:
         connect_s = self._limits.connect_s

@@ -35,7 +35,7 @@ def error_of(name: str, fault: Fault, read_error: ReadError | None) -> CallError
     told = read_error(status, headers, fault.error[:READ_ERROR_BYTES]) if read_error is not None else None
     if told is not None:
         return told
-    error = refusal(name, status, None)
+    error = refusal(name, status, None, fault.error[:READ_ERROR_BYTES])
     if words:
         error.args = (f"{error.message.rstrip('.')} within its stream: {words}",)
     return error

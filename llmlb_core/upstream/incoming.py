@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from llmlb_core.contracts.outlet import Outlet
 from llmlb_core.domain.results import Usage
 from llmlb_core.errors import CallError
-from llmlb_core.upstream.limits import PLAIN_COMMIT_BYTES, REFUSAL_BYTES, REFUSAL_S, Limits
+from llmlb_core.upstream.limits import PLAIN_COMMIT_BYTES, READ_ERROR_BYTES, REFUSAL_BYTES, REFUSAL_S, Limits
 from llmlb_core.upstream.refusals import is_passed_on
 from llmlb_core.upstream.usage import MalformedAnswer, usage_at_end, usage_of_answer
 
@@ -65,6 +65,11 @@ class Incoming(ABC):
         """What else of the answer's head the client sees: an allow-list of one."""
         wait = self._retry_after
         return (("retry-after", wait),) if wait is not None and self.status != 200 else ()
+
+    @property
+    def told(self) -> bytes:
+        """The first bytes of what is held: of a refusal that is passed on, what it says."""
+        return bytes(self._held[:READ_ERROR_BYTES])
 
     # --- what the connection calls
 

@@ -7,7 +7,9 @@ import ssl
 import time
 from email.utils import mktime_tz, parsedate_tz
 
-from llmlb_core.errors import CallError, EndpointBusy, EndpointFailed, EndpointRefused
+import msgspec
+
+from llmlb_core.errors import CallError, ContentRejected, EndpointBusy, EndpointFailed, EndpointRefused
 
 _NOT_THE_CLIENTS = frozenset({401, 402, 403, 407, 408, 421, 425, 429})
 """4xx that are about this server, or the moment: a credential, a connection, too much at a time."""
@@ -20,14 +22,44 @@ _REASONS: tuple[tuple[type[OSError], str], ...] = (
     (ConnectionError, "it closed the connection at once"),
 )
 
+_WINDOW_STATUSES = frozenset({400, 413, 422})
+_WINDOW_WORDS = (
+    b"context_length_exceeded",  # OpenAI's code, which others use, too
+    b"exceed_context_size",
+    b"maximum context length",
+    b"available context size",
+    b"model's context length",
+    b"longer than the maximum model length",
+    b"exceeds the context length",
+    b"exceeds the context window",
+    b"context window is full",
+    b"maximum allowed input length",
+    b"prompt is too long:",
+    b"`inputs` tokens + `max_new_tokens` must be",
+    b"input token count",
+    b"model loaded with context length",
+)
+"""How OpenAI-compatible servers say that a prompt is too long for a model; who says what stands with the tests."""
+_FILTER_WORDS = (b"content_filter", b"content_policy", b"moderation", b"content management policy")
+
 
 def is_passed_on(status: int) -> bool:
     """Whether the client is given this answer in the server's own words: success, or a refusal of its request."""
     return status == 200 or (400 <= status < 500 and status not in _NOT_THE_CLIENTS)
 
 
-def refusal(name: str, status: int, retry_after: str | None) -> CallError:
-    """Return what an answer with a *status* that is not passed on means for the call."""
+def speaks_of_window(status: int, body: bytes) -> bool:
+    """Whether a refusal says that the prompt is too long for the model: one with a larger window may take it."""
+    if status not in _WINDOW_STATUSES:
+        return False
+    body = body.lower()
+    return any(word in body for word in _WINDOW_WORDS)
+
+
+def refusal(name: str, status: int, retry_after: str | None, body: bytes = b"") -> CallError:
+    """Return what an answer with a *status* that is not passed on means for the call; *body* as far as it was read."""
+    if status == 403 and any(word in body.lower() for word in _FILTER_WORDS):
+        return ContentRejected(f"Endpoint '{name}' refused the request's content: {_told(body)}")
     wait_s = retry_after_s(retry_after)
     if status == 429:
         return EndpointBusy(f"Endpoint '{name}' takes no more calls at the moment.", retry_after_s=wait_s)
@@ -36,7 +68,13 @@ def refusal(name: str, status: int, retry_after: str | None) -> CallError:
             f"Endpoint '{name}' refused this server's own credential ({status}); its api_key is wrong or missing."
         )
     if 300 <= status < 400:
-        return EndpointFailed(f"Endpoint '{name}' answered with a redirect ({status}), which is not followed; correct its url.")
+        error = EndpointFailed(f"Endpoint '{name}' answered with a redirect ({status}), which is not followed; correct its url.")
+        error.may_pass = False
+        return error
+    if status in (402, 501):
+        error = EndpointFailed(f"Endpoint '{name}' answered {status}.", retry_after_s=wait_s)
+        error.may_pass = False
+        return error
     if status < 300:
         return EndpointFailed(f"Endpoint '{name}' answered {status} where 200 with a body was expected.")
     return EndpointFailed(f"Endpoint '{name}' answered {status}.", retry_after_s=wait_s)
@@ -57,7 +95,27 @@ def retry_after_s(value: str | None) -> float | None:
 
 def unreachable(name: str, error: OSError) -> EndpointFailed:
     """Return why no connection came about."""
-    return EndpointFailed(f"Endpoint '{name}' cannot be reached: {_reason(error)}.")
+    failed = EndpointFailed(f"Endpoint '{name}' cannot be reached: {_reason(error)}.")
+    failed.may_pass = not isinstance(error, ssl.SSLError)
+    return failed
+
+
+class _Told(msgspec.Struct):
+    message: str = ""
+
+
+class _Refused(msgspec.Struct):
+    error: _Told | str = ""
+
+
+def _told(body: bytes) -> str:
+    """Return the server's own reason out of an error document; it was written for clients."""
+    try:
+        error = msgspec.json.decode(body, type=_Refused).error
+    except msgspec.DecodeError:
+        error = ""
+    text = error if isinstance(error, str) else error.message
+    return text[:500] or "it gave no reason."
 
 
 def _reason(error: OSError) -> str:

@@ -46,11 +46,12 @@ async def test_a_call_is_explained_afterwards(tmp_path, new_node):
         after_failing = await recorded(client, tried.headers["x-request-id"])
         after_waiting = await recorded(client, in_vain.headers["x-request-id"])
 
-    assert ("good", 2) == (after_failing["endpoint"], after_failing["attempts"])
+    assert ("good", 2) == (after_failing["endpoint"], after_failing["attempt_count"])
     assert after_failing["choice_reason"]
-    (failed,) = after_failing["failed_attempts"]
-    assert ("bad", "bad_gateway") == (failed["endpoint"], failed["error_code"])
-    assert failed["choice_reason"]
+    assert [("bad", "failed", "bad_gateway"), ("good", "completed", "")] == [
+        (each["endpoint"], each["outcome"], each["reason"]) for each in after_failing["attempts"]
+    ]
+    assert all(each["choice_reason"] for each in after_failing["attempts"])
     assert (504, "queue_timeout", 1000.0, []) == tuple(
-        after_waiting[name] for name in ("status", "error_code", "queue_ms", "failed_attempts")
+        after_waiting[name] for name in ("status", "error_code", "queue_ms", "attempts")
     )

@@ -66,7 +66,7 @@ def test_a_finished_call_is_in_the_history(server):
 
     usage = json.loads(body)["usage"]
     assert ("chat", "echo", headers["x-llmlb-endpoint"], 200, "finished", None, 1) == tuple(
-        row[name] for name in ("operation", "model", "endpoint", "status", "ending", "error_code", "attempts")
+        row[name] for name in ("operation", "model", "endpoint", "status", "ending", "error_code", "attempt_count")
     )
     assert (usage["prompt_tokens"], usage["completion_tokens"]) == (row["prompt_tokens"], row["completion_tokens"])
     assert row["principal"].startswith("key:")

@@ -9,7 +9,8 @@ from types import MappingProxyType
 import pytest
 from llmlb_testing.calls import make_call
 
-from llmlb_core import Authorizer, Feedback, Principal, Record, Target
+from llmlb_core import Authorizer, Feedback, Principal, Record, Target, Usage
+from llmlb_core.domain.results import Delivered
 from llmlb_core.errors import ModelNotAllowed, RateLimited
 from llmlb_core.stages.authorize import Authorize
 from llmlb_core.stages.record import BATCH, Recorder
@@ -156,3 +157,27 @@ def test_a_call_is_counted_once_whatever_it_resolved_to():
     assert [2, 2] == allowed
     with pytest.raises(RateLimited):
         authorize(call, targets)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"ending": "finished", "usage": Usage(3, 4)}, Usage(3, 4)),
+        ({"ending": "cancelled", "usage": Usage(3, 4)}, Usage(3, 4, is_partial=True)),
+        ({"ending": "finished", "delivered": Delivered(6, 20)}, Usage(0, 6, is_counted=True)),
+        ({"ending": "cancelled", "delivered": Delivered(6, 20)}, Usage(0, 6, is_counted=True, is_partial=True)),
+        ({"ending": "failed", "delivered": Delivered()}, None),
+        ({"ending": "cancelled"}, None),
+    ],
+)
+async def test_usage_says_whether_it_was_told_and_whether_it_is_all(facts, expected):
+    """Rules 9 and 10: what went out, reported or counted, partial where the call did not finish; of nothing there is none."""
+    record = Record("1", time.monotonic(), **facts)
+    shared = facts.get("usage")
+
+    recorder = Recorder(None)
+    recorder(record, Sent())
+    recorder.flush()
+
+    assert expected == record.usage
+    assert shared is None or not shared.is_partial  # whoever told it may hold it for other calls

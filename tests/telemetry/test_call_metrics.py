@@ -46,7 +46,9 @@ def test_tokens_are_added_up_by_model_over_operations():
     calls.note(record(operation="response", usage=Usage(1, 2)))
     calls.note(record(usage=None))
 
-    assert {("prompt", "m"): 11, ("completion", "m"): 7, ("cached", "m"): 3} == values(calls, "tokens")
+    assert {("prompt", "m", "reported"): 11, ("completion", "m", "reported"): 7, ("cached", "m", "reported"): 3} == values(
+        calls, "tokens"
+    )
 
 
 def test_times_of_calls_that_nobody_served_are_only_durations():
@@ -98,7 +100,7 @@ def test_label_sets_beyond_the_limit_are_counted_as_other():
     assert 1001 == sum(counted.values())
     assert 2 == counted["chat", "model-3", "e", "200", "finished"]
     assert 990 == counted["chat", "other", "other", "200", "finished"]
-    assert 990 == values(calls, "tokens")["prompt", "other"]
+    assert 990 == values(calls, "tokens")["prompt", "other", "reported"]
     assert 11 == len(calls._series)
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from attrs import frozen
 
-from llmlb_core.contracts.endpoint import Endpoint
 from llmlb_core.domain.endpoints import Choice, Outcome
 from llmlb_core.errors import CallError
 
@@ -26,9 +25,11 @@ class Waiting:
 
 
 class _Keeper(Protocol):
-    def give_back(self, endpoint: Endpoint, granted_at: float, outcome: Outcome, error: CallError | None = None) -> None: ...
+    def give_back(self, lease: Lease, outcome: Outcome, error: CallError | None = None) -> None: ...
 
-    def reclaim(self, endpoint: Endpoint, granted_at: float) -> None: ...
+    def reclaim(self, lease: Lease) -> None: ...
+
+    def proved(self, lease: Lease) -> None: ...
 
 
 class Lease:
@@ -37,17 +38,20 @@ class Lease:
     Attributes:
         choice: The router's choice, with its reason.
         endpoint: Where the call goes.
+        granted_at: When it was given.
+        is_probe: Whether it is the one call that a half-open breaker lets through; such a one says ``proved`` when it commits.
         target: The model, under the name that the endpoint knows.
         waited_s: Time between asking and having; exactly 0 where nothing was waited for.
         position: Place in the queue when the wait began; 0 where nothing was waited for.
     """
 
-    __slots__ = ("_granted_at", "_is_released", "_keeper", "choice", "endpoint", "position", "target", "waited_s")
+    __slots__ = ("_is_released", "_keeper", "choice", "endpoint", "granted_at", "position", "target", "waited_s")
+    is_probe: ClassVar[bool] = False
 
     def __init__(self, keeper: _Keeper, choice: Choice, granted_at: float, waited_s: float, position: int) -> None:
         """Made by the stage, which has counted it already."""
         self._keeper = keeper
-        self._granted_at = granted_at
+        self.granted_at = granted_at
         self._is_released = False
         self.choice = choice
         self.endpoint = choice.candidate.endpoint
@@ -69,11 +73,25 @@ class Lease:
         """
         if not self._is_released:
             self._is_released = True
-            self._keeper.give_back(self.endpoint, self._granted_at, outcome, error)
+            self._keeper.give_back(self, outcome, error)
+
+    def proved(self) -> None:
+        """The endpoint answers: first content is there. Closes its breaker where this call was let through to try it."""
 
     def __del__(self) -> None:
         """Give back what somebody forgot, and say so: a leaked slot would be missing until the next start."""
         if not getattr(self, "_is_released", True):
             self._is_released = True
-            self._keeper.reclaim(self.endpoint, self._granted_at)
+            self._keeper.reclaim(self)
             warnings.warn(f"a lease of endpoint {self.endpoint.name!r} was dropped unreleased", ResourceWarning, stacklevel=2)
+
+
+class Probe(Lease):
+    """The lease of the one call that a half-open breaker lets through."""
+
+    __slots__ = ()
+    is_probe = True
+
+    def proved(self) -> None:
+        """Close the breaker now, not when the answer has ended: others wait for it."""
+        self._keeper.proved(self)

@@ -16,7 +16,7 @@ from llmlb_core.stages.acquire.lease import Lease, Waiting
 from llmlb_core.stages.acquire.queue import Entry, Lines, Look, Timer
 from llmlb_core.stages.acquire.refusals import queue_timeout, still_loading
 from llmlb_core.stages.acquire.stats import AcquireStats
-from llmlb_core.stages.acquire.survey import Survey, free_candidates, is_warming, survey
+from llmlb_core.stages.acquire.survey import Survey, is_warming, no_endpoint, open_candidates, survey, takes_calls
 
 
 class Grant(Protocol):
@@ -100,15 +100,17 @@ class WaitingRoom:
         """Hand free slots of *endpoint* to those who wait for it, smallest sort key first, until none can be handed out."""
         door = self._lines.door(endpoint.id)
         while door.lines and endpoint.unroutable_reason is None and endpoint.in_flight < endpoint.max_in_flight:
-            if not any(self._offer(entry, endpoint) for entry in door.waiting()):
+            shut = self._shut(endpoint)
+            if not any(entry.target.model not in shut and self._offer(entry, endpoint) for entry in door.waiting()):
                 return
 
     def give_up_on(self, endpoint: Endpoint) -> None:
-        """*endpoint* takes no calls any more: place those anew who have nothing else to wait for (35375000-E3)."""
+        """*endpoint* takes no calls any more, or none of some model: place those anew who wait for nothing else (35375000-E3)."""
         for line in self._lines.leading_to(endpoint.id):
             for _, _, entry in [*line.entries]:
-                endpoints = entry.target.endpoints
-                if not any(each.id in line.ids and (each.unroutable_reason is None or each.is_loading) for each in endpoints):
+                model = entry.target.model
+                awaited = [each for each in entry.target.endpoints if each.id in line.ids]
+                if not any(each.is_loading or takes_calls(each, model) for each in awaited):
                     self._place_anew(entry, _look(entry))
 
     def look_again(self) -> None:
@@ -130,11 +132,18 @@ class WaitingRoom:
 
     # --- inside -------------------------------------------------------------------------------------------------
 
+    def _shut(self, endpoint: Endpoint) -> frozenset[str]:
+        """Return the models of which *endpoint* takes no call at all now; whoever waits for them is not looked at one by one."""
+        if endpoint.tripped is None:
+            return frozenset()
+        now = self._clock()
+        return frozenset([model for model, each in endpoint.tripped.items() if each.is_blocked and not each.may_probe(now)])
+
     def _offer(self, entry: Entry, endpoint: Endpoint) -> bool:
         """Choose for one waiter; True where it left its line, with a lease or an error."""
         if entry.future.done():  # cancelled in this loop turn; its task takes it out
             return False
-        free, _, _ = free_candidates(entry.target, entry.exclude)
+        free = open_candidates(entry.target, entry.exclude, self._clock())
         if not any(candidate.endpoint is endpoint for candidate in free):
             return False
         try:
@@ -161,7 +170,7 @@ class WaitingRoom:
         try:
             if isinstance(targets, CallError):
                 raise copy(targets)
-            view = survey(targets, entry.exclude)
+            view = survey(targets, entry.exclude, self._clock())
         except CallError as error:
             self._refuse(entry, error)
             return
@@ -195,6 +204,9 @@ class WaitingRoom:
             self._refuse(entry, still_loading(model, len(awaited), waited_s))
         elif now < entry.gives_up_at:  # it has loaded meanwhile and is busy: from here on it is a wait as any other
             self._ring_in(entry, entry.gives_up_at - now)
+        elif not any(takes_calls(each, entry.target.model) for each in awaited):
+            self._stats.timed_out()
+            self._refuse(entry, no_endpoint([entry.target], entry.exclude, now))
         else:
             self._stats.timed_out()
             self._refuse(entry, queue_timeout(model, waited_s, self._lines.waiting_count - 1))

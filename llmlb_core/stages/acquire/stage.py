@@ -12,16 +12,17 @@ from llmlb_core.contracts.endpoint import Endpoint
 from llmlb_core.contracts.router import Router
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Candidate, Choice, Outcome, Target
+from llmlb_core.endpoints.breakers import Breakers
 from llmlb_core.errors import CallError
 from llmlb_core.settings.sections import AdmissionSettings, WorkerSettings
 from llmlb_core.stages.acquire.asking import Asking
-from llmlb_core.stages.acquire.lease import Lease, Waiting
+from llmlb_core.stages.acquire.lease import Lease, Probe, Waiting
 from llmlb_core.stages.acquire.pressure import Pressure, pressure_of
 from llmlb_core.stages.acquire.queue import Lines, Look, Timer
 from llmlb_core.stages.acquire.refusals import busy_text, queue_full, too_many_for_loading
 from llmlb_core.stages.acquire.room import WaitingRoom
 from llmlb_core.stages.acquire.stats import AcquireStats, QueueStats
-from llmlb_core.stages.acquire.survey import Survey, survey
+from llmlb_core.stages.acquire.survey import Survey, no_endpoint, survey, tripped_ones
 from llmlb_core.telemetry.log import get_logger
 
 LEAST_WEIGHT = 0.001
@@ -49,6 +50,7 @@ class Acquire:
         warmup_wait_s: float = WARMUP_S,
         clock: Callable[[], float] = time.monotonic,
         call_later: Callable[[float, Callable[[], None]], Timer] | None = None,
+        breakers: Breakers | None = None,
     ) -> None:
         """Place calls with the routers that *router_for* names.
 
@@ -59,6 +61,7 @@ class Acquire:
             warmup_wait_s: How long a call waits while everything that could serve it still loads.
             clock: Seconds, on the scale of ``Call.deadline_at``.
             call_later: Starts a timer; absent = the running loop's.
+            breakers: Told how calls end, on the same clock; absent = some of its own, as settings have them by default.
         """
         self._asking = Asking(router_for, policy)
         self._settings = settings
@@ -75,6 +78,9 @@ class Acquire:
             clock=clock,
             call_later=call_later,
         )
+        self._breakers = breakers or Breakers(clock=clock, call_later=call_later)
+        self._breakers.on_call_may_come.append(self.wake)
+        self._breakers.on_trip.append(self._tripped)
         self._lease_count = 0
         self.dropped_count = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -108,12 +114,14 @@ class Acquire:
         """
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-        view = survey(targets, exclude)
+        view = survey(targets, exclude, self._clock())
         contested = False
         if self._lines.waiting_count:
             view, contested = self._let_others_first(view, targets, exclude)
         must_wait = contested or not view.free
         if must_wait:
+            if view.is_tripped:
+                self._check_time(call, view)
             self._check_room(call, view)
         load = self._load(call, view, has_waiters=contested, must_wait=must_wait)
         verdict = self._asking.decide(call, load)
@@ -135,19 +143,23 @@ class Acquire:
     def at_once(self, call: Call, targets: Sequence[Target]) -> Lease | None:
         """Return a lease where nobody waits and the policy has nothing to decide; None = await the call of the stage itself."""
         target = targets[0]
-        if self._lines.waiting_count or len(targets) > 1:
+        if self._lines.waiting_count:
             return None
         free: list[Candidate] = []
         for candidate in target.candidates:
             endpoint = candidate.endpoint
             in_flight, limit = endpoint.in_flight, endpoint.max_in_flight
             if in_flight < limit and endpoint.unroutable_reason is None:
+                if endpoint.tripped is not None and target.model in endpoint.tripped:
+                    if endpoint.tripped[target.model].is_blocked:
+                        continue
+                    return None  # half-open: one call is let through, and that is arranged where there is time
                 candidate.in_flight, candidate.max_in_flight = in_flight, limit
                 free.append(candidate)
         if not free or not self._asking.admits_at_once(call, target.ids):
             return None
         choice = self._asking.choose(call, target, free)
-        return self._grant(choice, 0.0, 0) if choice is not None else None
+        return self._count(Lease, choice, 0.0, 0) if choice is not None else None
 
     def wake(self, endpoint: Endpoint) -> None:
         """*endpoint* changed: hand out what is free there; or where it takes no calls now, send away who has nothing else."""
@@ -166,7 +178,7 @@ class Acquire:
     def outlook(self, targets: Sequence[Target]) -> Waiting | None:
         """Return where a call of *targets* would stand if it had to wait now; None where nothing could serve it."""
         try:
-            view = survey(targets, _NOBODY)
+            view = survey(targets, _NOBODY, self._clock())
         except CallError:
             return None
         position = 1 + self._lines.ahead_count(view.ids, (math.inf, 0))
@@ -208,26 +220,33 @@ class Acquire:
 
     # --- for leases ---------------------------------------------------------------------------------------------
 
-    def give_back(self, endpoint: Endpoint, granted_at: float, outcome: Outcome, error: CallError | None = None) -> None:
+    def give_back(self, lease: Lease, outcome: Outcome, error: CallError | None = None) -> None:
         """Count a lease out and hand its slot over; called by ``Lease.release`` only."""
-        del outcome, error  # a slot that failed or was cancelled is as free as any other
+        endpoint = lease.endpoint
         endpoint.in_flight -= 1
         self._lease_count -= 1
         now = self._clock()
-        seconds = now - granted_at
+        seconds = now - lease.granted_at
         self._lines.served(endpoint.id, seconds)
         self._stats.processed(seconds, now)
+        if error is not None or endpoint.breakers is not None:
+            self._breakers.ended(endpoint, lease.target.model, lease, outcome, error)
         if self._lines.waiting_count and self._lines.has_waiters(endpoint.id):
             self._room.serve(endpoint)
 
-    def reclaim(self, endpoint: Endpoint, granted_at: float) -> None:
+    def reclaim(self, lease: Lease) -> None:
         """Take back the slot of a lease that was dropped; the garbage collector may run in any thread."""
         self.dropped_count += 1
-        _log.error("lease_dropped", endpoint=endpoint.name)
+        _log.error("lease_dropped", endpoint=lease.endpoint.name)
         if self._loop is None or self._loop.is_closed():
-            self.give_back(endpoint, granted_at, Outcome.FAILED)
+            self.give_back(lease, Outcome.FAILED)
         else:
-            self._loop.call_soon_threadsafe(self.give_back, endpoint, granted_at, Outcome.FAILED)
+            self._loop.call_soon_threadsafe(self.give_back, lease, Outcome.FAILED)
+
+    def proved(self, lease: Lease) -> None:
+        """The call that a half-open breaker let through has committed; called by ``Lease.proved`` only."""
+        self._breakers.ended(lease.endpoint, lease.target.model, lease, Outcome.COMPLETED, None)
+        self.wake(lease.endpoint)
 
     # --- inside -------------------------------------------------------------------------------------------------
 
@@ -241,7 +260,7 @@ class Acquire:
             return view, False
         for candidate in waited_for:
             self._room.serve(candidate.endpoint)
-        view = survey(targets, exclude)
+        view = survey(targets, exclude, self._clock())
         free = [candidate for candidate in view.free if not self._lines.has_waiters(candidate.endpoint.id)]
         if free:
             view.free = free
@@ -266,14 +285,41 @@ class Acquire:
         )
 
     def _grant(self, choice: Choice, waited_s: float, position: int) -> Lease:
+        candidate = choice.candidate
+        tripped = candidate.endpoint.tripped
+        if tripped is None or candidate.target.model not in tripped:
+            return self._count(Lease, choice, waited_s, position)
+        lease = self._count(Probe, choice, waited_s, position)
+        self._breakers.begin(candidate.endpoint, candidate.target.model, lease)
+        return lease
+
+    def _count(self, kind: type[Lease], choice: Choice, waited_s: float, position: int) -> Lease:
         choice.candidate.endpoint.in_flight += 1
         self._lease_count += 1
-        return Lease(self, choice, self._clock(), waited_s, position)
+        return kind(self, choice, self._clock(), waited_s, position)
+
+    def _tripped(self, endpoint: Endpoint) -> None:
+        """Calls of some model are not sent to *endpoint* any more: whoever waits for nothing else may go elsewhere."""
+        if self._lines.has_waiters(endpoint.id):
+            self._room.give_up_on(endpoint)
+
+    def _check_time(self, call: Call, view: Survey) -> None:
+        """Refuse a call that cannot wait until a breaker lets one through.
+
+        Raises:
+            NoEndpoint: Says when to come again.
+        """
+        now = self._clock()
+        wait_s = min(breaker.wait_s(now) for breaker, _ in tripped_ones(view.target, _NOBODY))
+        if wait_s > min(self._settings.queue_timeout_s, call.deadline_at - now):
+            self._stats.rejected()
+            raise no_endpoint([view.target], _NOBODY, now)
 
     def _check_room(self, call: Call, view: Survey) -> None:
         """Refuse a call that would have to wait where as many wait as may.
 
         Raises:
+            NoEndpoint: It would wait for a breaker; that is no overload.
             ModelLoading: It would wait for something to load; what is left of the queue is for calls that can be served.
             QueueFull: It would wait for a slot.
         """
@@ -289,5 +335,7 @@ class Acquire:
         else:
             return
         self._stats.rejected()
+        if view.is_tripped:
+            raise no_endpoint([view.target], _NOBODY, self._clock())
         position = 1 + lines.ahead_count(view.ids, (math.inf, 0))
         raise queue_full(told, self._room.estimate_s(view, position))

@@ -9,7 +9,7 @@ from llmlb_observer_prometheus.settings import PrometheusSettings
 from prometheus_client.parser import text_string_to_metric_families
 from quart import Quart
 
-from llmlb_core import Plugin, Record, Usage
+from llmlb_core import Attempt, Plugin, Record, Usage
 from llmlb_core.telemetry.lag import measured_lag
 from llmlb_core.telemetry.metrics import Metrics
 from llmlb_core.web import errors
@@ -28,7 +28,10 @@ async def test_page_shows_the_cells_of_the_core():
     metrics = Metrics()
     metrics.watch("instances", "gauge", "By state.", lambda: {("ready",): 1}, ("state",))
     facts = {"operation": "chat", "model": "m", "served_by": "e", "status": 200, "ending": "finished"}
-    metrics.calls.note(Record("1", 0.0, **facts, duration_s=0.02, first_token_s=0.01, usage=Usage(3, 4)))
+    record = Record("1", 0.0, **facts, stream=True, duration_s=0.02, first_token_s=0.01, usage=Usage(3, 4))
+    record.end_attempt(Attempt("f", "failed", "bad_gateway", 0.01))
+    record.begin_attempt("failover", 0.01)
+    metrics.calls.note(record)
     with measured_lag(metrics.lag):
         response = await client_of(metrics).get("/metrics")
 
@@ -42,6 +45,9 @@ async def test_page_shows_the_cells_of_the_core():
         "llmlb_first_token_seconds",
         "llmlb_queue_wait_seconds",
         "llmlb_tokens",
+        "llmlb_attempts",
+        "llmlb_recoveries",
+        "llmlb_streams",
         "llmlb_loop_lag_seconds",
         "llmlb_instances",
     } == set(families)
@@ -51,6 +57,8 @@ async def test_page_shows_the_cells_of_the_core():
         calls.value,
     )
     assert {"prompt": 3, "completion": 4} == {each.labels["kind"]: each.value for each in families["llmlb_tokens"].samples}
+    assert {"reported"} == {each.labels["source"] for each in families["llmlb_tokens"].samples}
+    assert [{"rule": "failover", "outcome": "completed"}] == [each.labels for each in families["llmlb_recoveries"].samples]
 
 
 async def test_page_without_a_server_behind_it_is_503():

@@ -16,8 +16,9 @@ from quart import Blueprint, Response, request
 from llmlb_core import Plugin, get_logger
 from llmlb_core.errors import InvalidRequest, NoEndpoint, RouteNotFound
 from llmlb_core.storage.rows import database_faults
-from llmlb_storage_history.columns import storable
+from llmlb_storage_history.attempts import shown_attempts
 from llmlb_storage_history.query import MAX_COUNTED, Cursor, Filter, History
+from llmlb_storage_history.text import storable
 
 PER_PAGE = (10, 25, 50, 100)
 DEADLINE_S = 10.0
@@ -116,8 +117,10 @@ def snapped(per_page: int) -> int:
 def shown(row: Mapping[str, Any]) -> dict[str, object]:
     """Return what is shown of a row."""
     started_at = datetime.fromtimestamp(row["started_at"] / 1000, UTC).isoformat(timespec="milliseconds")
-    failed = orjson.loads(row["failed_attempts"]) if row["failed_attempts"] else []
-    return {**row, "started_at": started_at, "stream": bool(row["stream"]), "failed_attempts": failed}
+    told = {name: value for name, value in row.items() if name not in ("failed_attempts", "last_attempt")}
+    for name in ("stream", "is_usage_counted", "is_usage_partial"):
+        told[name] = None if row[name] is None else bool(row[name])
+    return {**told, "started_at": started_at, "attempt_count": row["attempts"], "attempts": shown_attempts(row)}
 
 
 def shown_bodies(row: Mapping[str, Any] | None) -> dict[str, object]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache
 
-import orjson
-
-from llmlb_core import Attempt, Record
+from llmlb_core import Record
+from llmlb_storage_history.attempts import failed_attempts, last_attempt
+from llmlb_storage_history.text import storable
 
 TABLE = "storage_history_requests"
 COLUMNS = (
@@ -33,8 +32,10 @@ COLUMNS = (
     "client_address",
     "choice_reason",
     "failed_attempts",
+    "last_attempt",
+    "is_usage_counted",
+    "is_usage_partial",
 )
-_MAX_TEXT = 300
 _MAX_NUMBER = 2**62
 
 
@@ -50,7 +51,10 @@ def values_of(record: Record, clock_offset_s: float) -> tuple[object, ...]:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None
+    is_counted: bool | None = None
+    is_partial: bool | None = None
     if usage is not None:
+        is_counted, is_partial = usage.is_counted, usage.is_partial
         prompt_tokens, completion_tokens, cached_tokens = usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens
         if prompt_tokens > _MAX_NUMBER or completion_tokens > _MAX_NUMBER or cached_tokens > _MAX_NUMBER:
             prompt_tokens, completion_tokens = min(prompt_tokens, _MAX_NUMBER), min(completion_tokens, _MAX_NUMBER)
@@ -78,22 +82,11 @@ def values_of(record: Record, clock_offset_s: float) -> tuple[object, ...]:
         record.bytes_out,
         storable(record.client_address),
         storable(record.choice_reason),
-        _failed(attempts) if attempts else None,
+        failed_attempts(attempts) if attempts else None,
+        last_attempt(record) if attempts or record.served_model else None,
+        is_counted,
+        is_partial,
     )
-
-
-def _failed(attempts: Sequence[Attempt]) -> str:
-    """Return the attempts before the last one as JSON; there are few, and of most calls none."""
-    told = [
-        {
-            "endpoint": storable(each.endpoint),
-            "error_code": storable(each.reason),
-            "choice_reason": storable(each.choice_reason),
-            "duration_ms": int(each.duration_s * 10_000) / 10,
-        }
-        for each in attempts
-    ]
-    return orjson.dumps(told).decode()
 
 
 @cache
@@ -102,9 +95,3 @@ def insert_of(row_count: int) -> str:
     one = f"({', '.join('?' * len(COLUMNS))})"
     rows = ", ".join([one] * row_count)
     return f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES {rows} ON CONFLICT (id) DO NOTHING"  # noqa: S608
-
-
-@lru_cache(maxsize=4096)
-def storable(text: str) -> str:
-    """Return *text* as every database takes it: a client wrote some of it, and one bad character would lose a whole batch."""
-    return text[:_MAX_TEXT].replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

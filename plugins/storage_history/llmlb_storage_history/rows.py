@@ -8,7 +8,8 @@ from llmlb_core.storage.rows import Model, fields
 class RequestRow(Model):
     """One call. ``started_at`` is in milliseconds since 1970: equal in both databases, and what pages are cut by.
 
-    ``failed_attempts`` is JSON, absent where the first try went well.
+    ``attempts`` is how many there were. ``failed_attempts`` is JSON, absent where the first one went well, and has those that
+    failed; ``last_attempt`` is JSON of what the row does not tell of the last one, absent where there is no such thing.
     """
 
     id = fields.CharField(max_length=64, primary_key=True)
@@ -33,6 +34,9 @@ class RequestRow(Model):
     client_address = fields.TextField()
     choice_reason = fields.TextField(null=True)
     failed_attempts = fields.TextField(null=True)
+    last_attempt = fields.TextField(null=True)
+    is_usage_counted = fields.BooleanField(null=True)
+    is_usage_partial = fields.BooleanField(null=True)
 
     class Meta:
         """Of Tortoise."""
