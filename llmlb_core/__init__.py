@@ -66,7 +66,12 @@ if TYPE_CHECKING:
     )
     from llmlb_core.contracts.routes import Routes as Routes
     from llmlb_core.contracts.storage import StorageApp as StorageApp
-    from llmlb_core.contracts.streams import Fault as Fault, Identity as Identity, StreamReader as StreamReader
+    from llmlb_core.contracts.streams import (
+        DIFFERS as DIFFERS,
+        Fault as Fault,
+        Identity as Identity,
+        StreamReader as StreamReader,
+    )
     from llmlb_core.domain.calls import Call as Call, Head as Head, Operation as Operation, new_id as new_id
     from llmlb_core.domain.chat import (
         ChatRequest as ChatRequest,
@@ -137,7 +142,7 @@ _HOMES = {
     "contracts.router": "Filter Picker Rank Router Scorer UNKNOWN",
     "contracts.routes": "Routes",
     "contracts.storage": "StorageApp",
-    "contracts.streams": "Fault Identity StreamReader",
+    "contracts.streams": "DIFFERS Fault Identity StreamReader",
     "domain.calls": "Call Head Operation new_id",
     "domain.chat": "ChatRequest CompletionRequest EmbeddingRequest ImagePart Message ResponseFormat Sampling TextPart Tool "
     "ToolCall ToolChoice",

@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Protocol
 
 from llmlb_core.contracts.outlet import Outlet
-from llmlb_core.contracts.streams import StreamReader
+from llmlb_core.contracts.streams import Identity, StreamReader
 from llmlb_core.domain.facts import EndpointFacts
 from llmlb_core.domain.results import Delta, Usage, Vectors
 
 if TYPE_CHECKING:
     from llmlb_core.domain.breaker import Breaker
     from llmlb_core.domain.calls import Call
+    from llmlb_core.domain.transcript import Transcript
 
 Result = Delta | Vectors
 
@@ -52,6 +53,10 @@ class Exchange(Protocol):
 
     def hasten(self, seconds: float) -> None:
         """Fail with ``EndpointTimeout`` unless a stream's first content comes within *seconds* of the request, head included."""
+        ...
+
+    def follow(self, delivered: Transcript, identity: Identity | None) -> bool:
+        """Go on with an answer of which *delivered* is out already; False = that cannot be done. See ``StreamReader.follow``."""
         ...
 
     def attach(self, outlet: Outlet) -> None:

@@ -11,6 +11,10 @@ from llmlb_core.domain.sse import split_events
 from llmlb_core.domain.transcript import Transcript
 
 
+DIFFERS = "replay_differs"
+"""The code of the ``Fault`` of an answer that does not begin with what was delivered."""
+
+
 @frozen
 class Identity:
     """What marks all events of one answer as of one: a resumed answer keeps it.
@@ -82,7 +86,7 @@ class StreamReader(ABC):
     def follow(self, delivered: Transcript, identity: Identity | None) -> bool:
         """Hold everything back until it is the same as was *delivered*, then go on as *identity*; False = that cannot be done.
 
-        To be called before ``read``. An answer that differs has a ``fault`` with the code ``replay_differs``.
+        To be called before ``read``. An answer that differs has a ``fault`` with the code ``DIFFERS``.
         """
         del delivered, identity
         return False

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from llmlb_core.contracts.outlet import Outlet
-from llmlb_core.contracts.streams import StreamReader
+from llmlb_core.contracts.streams import Identity, StreamReader
+from llmlb_core.domain.transcript import Transcript
 from llmlb_core.errors import CallError, EndpointFailed, EndpointTimeout
 from llmlb_core.upstream.connection import Connection
 from llmlb_core.upstream.incoming import Incoming
@@ -65,6 +66,11 @@ class Exchange(Incoming):
 
     def hasten(self, seconds: float) -> None:
         """Fail unless the first content of a stream comes within *seconds* of the request; of no meaning for a plain answer."""
+
+    def follow(self, delivered: Transcript, identity: Identity | None) -> bool:
+        """Say that a plain answer follows none."""
+        del delivered, identity
+        return False
 
     def attach(self, outlet: Outlet) -> None:
         """Let what is held and what comes flow to *outlet*, whose head is out."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from llmlb_core.contracts.streams import Fault
-from llmlb_core.errors import CallError, EndpointFailed
+from llmlb_core.contracts.streams import DIFFERS, Fault
+from llmlb_core.errors import AnswerDiffers, CallError, EndpointFailed
 from llmlb_core.upstream.limits import READ_ERROR_BYTES
 from llmlb_core.upstream.refusals import refusal
 
@@ -28,6 +28,8 @@ class _Event(msgspec.Struct):
 
 def error_of(name: str, fault: Fault, read_error: ReadError | None) -> CallError:
     """Return what *fault* means for the call; *name* is the endpoint's, *read_error* knows the words of its kind."""
+    if fault.code == DIFFERS:
+        return AnswerDiffers(f"Endpoint '{name}' gave another answer to the same call.")
     if fault.error is None:
         return EndpointFailed(f"Endpoint '{name}' failed: {fault.problem}.", code=fault.code)
     words, status = _read(fault.error)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from llmlb_core.contracts.outlet import Outlet
-from llmlb_core.contracts.streams import StreamReader
+from llmlb_core.contracts.streams import Identity, StreamReader
 from llmlb_core.domain.results import Usage
+from llmlb_core.domain.transcript import Transcript
 from llmlb_core.errors import CallError, EndpointTimeout
 from llmlb_core.upstream.connection import Connection
 from llmlb_core.upstream.events import EventTooLarge, PartialEvent
@@ -29,7 +30,7 @@ class StreamExchange(Exchange):
         reader: The dialect's; says what the stream has come to.
     """
 
-    __slots__ = ("_first_by", "_flows", "_idle_s", "_is_event_stream", "_partial", "_read", "reader")
+    __slots__ = ("_first_by", "_flows", "_idle_s", "_is_event_stream", "_is_following", "_partial", "_read", "reader")
 
     reader: StreamReader  # type: ignore[misc]  # a slot here, a default there
 
@@ -41,7 +42,7 @@ class StreamExchange(Exchange):
         self._idle_s = limits.idle_s
         self._first_by = 0.0
         self._partial: PartialEvent | None = None
-        self._flows = self._is_event_stream = False
+        self._flows = self._is_event_stream = self._is_following = False
 
     # --- what the pipeline calls
 
@@ -55,6 +56,11 @@ class StreamExchange(Exchange):
         """Fail unless the first content comes within *seconds* of the request, its head included."""
         self._first_by = min(self._first_by, self._sent_at + seconds)
         self.overdue_at = min(self.overdue_at, self._first_by)
+
+    def follow(self, delivered: Transcript, identity: Identity | None) -> bool:
+        """Go on with an answer of which *delivered* is out, as ``StreamReader.follow`` says; to be called before anything came."""
+        self._is_following = self.reader.follow(delivered, identity)
+        return self._is_following
 
     @property
     def content_length(self) -> int | None:
@@ -119,7 +125,7 @@ class StreamExchange(Exchange):
 
     def _too_late(self) -> EndpointTimeout:
         name, limits = self._name, self._limits
-        if self.committed.done():
+        if self.committed.done() or (self._is_following and self._loop.time() < self._first_by):
             return EndpointTimeout(f"Endpoint '{name}' was silent for {limits.idle_s:g} s.", code="stream_stalled")
         if self._loop.time() >= self._first_by:
             told = f"sent nothing of its stream within {self._first_by - self._sent_at:g} s"
@@ -145,6 +151,8 @@ class StreamExchange(Exchange):
             return
         reader = self.reader
         events = self._read(data)
+        if self._is_following:  # it says all again that was delivered, which may take long
+            self.overdue_at = self._loop.time() + self._idle_s
         if events:
             self._hold(events)
         if not reader.is_flowing:

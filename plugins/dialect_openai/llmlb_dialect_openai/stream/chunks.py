@@ -6,14 +6,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from llmlb_core import Differs, Echo, Fault, Identity, StreamReader, Transcript, split_events, told_usage
+from llmlb_core import DIFFERS, Differs, Echo, Fault, Identity, StreamReader, Transcript, split_events, told_usage
 from llmlb_dialect_openai.render.parts import DONE
 from llmlb_dialect_openai.stream.pieces import Pieces, pieces_of
 from llmlb_dialect_openai.text import dumps
 
 FIRST_TEXT = "0"
 """The channel of the first choice's text."""
-_DIFFERS = Fault("its answer differs from what was delivered", "replay_differs")
+_DIFFERS = Fault("its answer differs from what was delivered", DIFFERS)
 
 
 class _TextDelta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
