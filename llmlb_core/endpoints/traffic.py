@@ -52,6 +52,8 @@ class TrafficHealth:
     def _changed(self, endpoint: Endpoint, _model: str, breaker: Breaker) -> None:
         if not isinstance(endpoint, RegisteredEndpoint) or not endpoint.is_judged_by_traffic or endpoint.is_removed:
             return
+        if breaker.state is BreakerState.HALF_OPEN and breaker.probe is not None:
+            return  # one call tries it; how that ends will tell
         before, status = endpoint.condition, _status(endpoint)
         if status is EndpointStatus.ONLINE:
             self._show(endpoint, after_success(before, _now(), None), None)
@@ -62,9 +64,9 @@ class TrafficHealth:
 
     def _show(self, endpoint: RegisteredEndpoint, after: Condition, error: str | None) -> None:
         before = endpoint.condition.status
+        self._registry.seen(endpoint, after)
         if after.status is before:
             return
-        self._registry.seen(endpoint, after)
         check = HealthCheck(endpoint.id, after.checked_at or _now(), error is None, None, error, before, after.status)
         self._news.checked(endpoint, check)
 
