@@ -19,7 +19,8 @@ from collections.abc import Callable, Sequence
 
 from attrs import define, field
 
-from llmlb_core import AdmissionPolicy, Admit, Call, CallError, Candidate, Choice, Load, Outcome, Reject, Router, Target, Wait
+from llmlb_core import AdmissionPolicy, Admit, Call, Candidate, Choice, Load, Outcome, Reject, Router, Target, Wait
+from llmlb_core.errors import CallError
 from llmlb_core.settings.sections import AdmissionSettings
 from llmlb_core.stages.acquire import Acquire, Lease, Waiting
 from llmlb_testing.calls import make_call
