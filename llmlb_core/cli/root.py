@@ -30,6 +30,7 @@ CORE = {
     "endpoints": CoreCommand("llmlb_core.cli.endpoints:endpoints", "Register, test and remove servers that calls are sent to."),
     "config": CoreCommand("llmlb_core.cli.config:config", "Check and show the settings."),
     "db": CoreCommand("llmlb_core.cli.db:db", "Check and migrate the database."),
+    "doctor": CoreCommand("llmlb_core.cli.doctor:doctor", "Examine a running server: what its clients see of faults behind it."),
     "simulate": CoreCommand("llmlb_core.cli.simulate:simulate", "Compare routers on a virtual clock."),
 }
 

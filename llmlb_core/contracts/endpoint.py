@@ -47,6 +47,11 @@ class Exchange(Protocol):
         ...
 
     @property
+    def told(self) -> bytes:
+        """The first bytes of what is held back: of a refusal that is passed on, what it says."""
+        ...
+
+    @property
     def headers(self) -> tuple[tuple[str, str], ...]:
         """Further headers of the answer that the client is to see."""
         ...
@@ -94,6 +99,8 @@ class Endpoint(ABC):
         breakers: By model, those that remember a failure; None where nothing failed lately. Only ``Breakers`` changes it.
         tripped: Those of them that are not closed; None where all are, so that a look at a healthy endpoint is one test.
         is_loading: Whether it is not routable only because it still loads: a call that nothing else can serve waits for it.
+        call_count: Calls that began here since the start. Only the stage ``dispatch`` changes it.
+        switch_s: How long the first content of a stream may take, where another endpoint or a fallback model could serve it.
     """
 
     id: str
@@ -105,6 +112,8 @@ class Endpoint(ABC):
     breakers: dict[str, Breaker] | None = None
     tripped: dict[str, Breaker] | None = None
     is_loading: bool = False
+    call_count: int = 0
+    switch_s: float = 10.0
 
     @property
     @abstractmethod
@@ -125,6 +134,18 @@ class Endpoint(ABC):
             return self.unroutable_reason
         breaker = None if self.tripped is None else self.tripped.get(model)
         return None if breaker is None or not breaker.is_blocked else breaker.reason(now)
+
+    def takes(self, model: str) -> bool:
+        """Whether calls of *model* are sent here as soon as a slot is free; a pause of a few seconds is no obstacle."""
+        if self.unroutable_reason is not None:
+            return False
+        breaker = None if self.tripped is None else self.tripped.get(model)
+        return breaker is None or not breaker.is_blocked or breaker.is_brief
+
+    def context_tokens(self, model: str) -> int | None:
+        """Return the window of *model* here; None where it is not known."""
+        del model
+        return None
 
     def speaks(self, dialect: str) -> bool:
         """Whether calls of *dialect* pass through as bytes, by ``relay``; else they are sent by ``open``."""

@@ -17,7 +17,7 @@ class ExplainedCandidate:
         endpoint: Its name.
         state: How it ended: ``equal`` is as good as the chosen one, and it was another one's turn; ``outranked`` scored worse;
             ``busy`` has no free slot; ``unroutable`` may not be sent anything now.
-        by: The filter or scorer that put it out, where one did.
+        by: The filter or scorer that put it out, where one did; ``circuit_breaker`` where calls of the model failed there.
         reason: For people; why it is not the one, or why it is.
         scores: By scorer, in order, as far as it came; None = the scorer knows nothing of it. Lower is better.
     """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
@@ -31,6 +32,7 @@ def endpoint_document(endpoint: RegisteredEndpoint, interval_s: float, *, is_who
     """
     said, seen = endpoint.registration, endpoint.condition
     own_s = said.check_interval_s
+    reason = _why_not(endpoint)
     document = {
         "id": endpoint.id,
         "name": endpoint.name,
@@ -52,8 +54,9 @@ def endpoint_document(endpoint: RegisteredEndpoint, interval_s: float, *, is_who
         "registered_at": moment(said.registered_at),
         "notes": said.notes,
         "supports_responses_api": seen.supports_responses,
-        "is_routable": endpoint.unroutable_reason is None,
-        "unroutable_reason": endpoint.unroutable_reason,
+        "is_routable": reason is None,
+        "unroutable_reason": reason,
+        "breakers": breaker_documents(endpoint, is_whole=is_whole),
         "in_flight": endpoint.in_flight,
         "max_in_flight": endpoint.max_in_flight,
         "model_count": len(endpoint.served),
@@ -61,6 +64,32 @@ def endpoint_document(endpoint: RegisteredEndpoint, interval_s: float, *, is_who
         "version": said.version,
     }
     return document if is_whole else {**document, **dict.fromkeys(_HIDDEN)}
+
+
+def breaker_documents(endpoint: RegisteredEndpoint, *, is_whole: bool = True) -> list[Document]:
+    """Return the circuit breakers of *endpoint* that remember a failure, by model."""
+    now, at = time.monotonic(), datetime.now(UTC)
+    return [
+        {
+            "model": model,
+            "state": breaker.state.value,
+            "since": moment(at - timedelta(seconds=now - breaker.since)),
+            "until": moment(at + timedelta(seconds=breaker.until - now)) if breaker.until > now else None,
+            "failures": breaker.failure_count,
+            "last_error": breaker.last_error if is_whole else None,
+        }
+        for model, breaker in sorted((endpoint.breakers or {}).items())
+        if not breaker.is_quiet(now)
+    ]
+
+
+def _why_not(endpoint: RegisteredEndpoint) -> str | None:
+    """Return why no call at all is sent there: its own reason, or that every model's breaker keeps calls away."""
+    if endpoint.unroutable_reason is not None or endpoint.tripped is None or not endpoint.served:
+        return endpoint.unroutable_reason
+    if len(endpoint.tripped) < len(endpoint.served) or any(map(endpoint.takes, endpoint.served)):
+        return None
+    return endpoint.why_not(next(iter(endpoint.served)), time.monotonic())
 
 
 def report_document(report: Report | None) -> Document | None:

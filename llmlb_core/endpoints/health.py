@@ -14,6 +14,7 @@ import attrs
 from llmlb_core.contracts.endpoint_kind import Server
 from llmlb_core.domain.registration import EndpointStatus, HealthCheck
 from llmlb_core.endpoints.asking import Asker
+from llmlb_core.endpoints.breakers import Breakers
 from llmlb_core.endpoints.news import News
 from llmlb_core.endpoints.probe import UNKNOWN, look, recognise
 from llmlb_core.endpoints.registered import RegisteredEndpoint
@@ -21,7 +22,7 @@ from llmlb_core.endpoints.registry import EndpointRegistry
 from llmlb_core.endpoints.states import after_failure, after_success, wait_s
 from llmlb_core.endpoints.sync import LISTED_EVERY_S, Synced, sync
 from llmlb_core.endpoints.traffic import TrafficHealth
-from llmlb_core.errors import ServerError
+from llmlb_core.errors import EndpointFailed, ServerError, ServerUnreachable
 from llmlb_core.settings.sections import HealthSettings
 
 JITTER = 0.1
@@ -45,6 +46,7 @@ class HealthWatch:
         asker: Asker,
         settings: HealthSettings,
         news: News,
+        breakers: Breakers,
         *,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -55,6 +57,7 @@ class HealthWatch:
             asker: Asks.
             settings: How often, how long, how many at a time.
             news: Told what is seen.
+            breakers: Told of servers that are well.
             chance: Between 0 and 1; decides how much a wait is shortened.
         """
         self._registry = registry
@@ -62,7 +65,8 @@ class HealthWatch:
         self._settings = settings
         self._news = news
         self._chance = chance
-        self._traffic = TrafficHealth(registry, news)
+        self._breakers = breakers
+        self._traffic = TrafficHealth(registry, news, breakers)
         self.is_idle = False
         self._slots = asyncio.Semaphore(settings.parallel_count)
         self._tasks: dict[RegisteredEndpoint, asyncio.Task[None]] = {}
@@ -89,7 +93,6 @@ class HealthWatch:
         """End every task."""
         tasks = [*self._tasks.values()]
         self._tasks.clear()
-        self._traffic.stop()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -172,6 +175,8 @@ class HealthWatch:
             check = _check(endpoint, before.status, after.latency_ms, None)
         if endpoint.is_removed:
             return check
+        if check.success:
+            self._breakers.checked_well(endpoint)
         self._news.checked(endpoint, check)
         if check.success and (not was_well or self._is_list_old(endpoint)):
             await self._try_sync(endpoint)
@@ -180,6 +185,11 @@ class HealthWatch:
     def _failed(self, endpoint: RegisteredEndpoint, error: ServerError) -> HealthCheck:
         before = endpoint.condition
         self._registry.seen(endpoint, after_failure(before, _now(), error.message))
+        status = endpoint.condition.status
+        if status is EndpointStatus.OFFLINE or (status is EndpointStatus.ERROR and isinstance(error, ServerUnreachable)):
+            # One that only was slow to say how it is may be busy with these very calls; the next look tells. Streams have a
+            # time limit of their own for silence.
+            endpoint.fail_plain(EndpointFailed(f"Endpoint '{endpoint.name}' went away while it answered."))
         return _check(endpoint, before.status, None, error.message)
 
     async def _recognise(self, endpoint: RegisteredEndpoint, server: Server) -> None:

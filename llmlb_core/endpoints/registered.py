@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from asyncio import Future
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import attrs
 
 from llmlb_core.contracts.endpoint_kind import EndpointKind
-from llmlb_core.domain.calls import Call
 from llmlb_core.domain.facts import EndpointFacts
 from llmlb_core.domain.registration import Condition, EndpointStatus, Registration, ServedModel
 from llmlb_core.domain.remote import RemoteModel, Report
@@ -21,7 +19,6 @@ from llmlb_core.endpoints.server import ServerEndpoint
 from llmlb_core.errors import CallError
 from llmlb_core.settings.sections import EndpointSettings, TimeoutSettings
 from llmlb_core.upstream.address import Address
-from llmlb_core.upstream.exchange import Exchange
 from llmlb_core.upstream.sweep import Sweep
 
 REMOVED = "was removed"
@@ -41,6 +38,7 @@ class RegisteredEndpoint(ServerEndpoint):
         kind_object: What it was recognised as; its name is ``kind``.
         condition: How it is.
         report: What its last health check told; None before.
+        is_judged_by_traffic: Whether nothing is asked of its health: then its status is only shown, and breakers alone decide.
         listed: What it lists, as it says it.
         served: Models by name, after the operator's word.
         listed_at: When it listed them, as ``datetime``; None = never.
@@ -65,7 +63,7 @@ class RegisteredEndpoint(ServerEndpoint):
         self.condition = Condition()
         self.report: Report | None = None
         self.is_removed = False
-        self._on_outcome: Callable[[Future[None]], object] | None = None
+        self.is_judged_by_traffic = False
         self.listed: tuple[RemoteModel, ...] = ()
         self.listed_at: datetime | None = None
         self.served: Mapping[str, ServedModel] = {}
@@ -83,20 +81,6 @@ class RegisteredEndpoint(ServerEndpoint):
         """The limits of its calls."""
         return _settings(self.registration, self._settings).timeouts
 
-    @property
-    def on_outcome(self) -> Callable[[Future[None]], object] | None:
-        """Called with how each relayed call began: done, or failed with its error; None = nobody wants to know."""
-        return self._on_outcome
-
-    @on_outcome.setter
-    def on_outcome(self, callback: Callable[[Future[None]], object] | None) -> None:
-        self._on_outcome = callback
-        # On the object itself: a server that is looked at pays nothing, its calls go straight to the class's method.
-        if callback is None:
-            self.__dict__.pop("relay", None)
-        else:
-            self.__dict__["relay"] = self._relay_watched
-
     def redescribe(self, registration: Registration) -> None:
         """Take what an operator changed, but for what it offers; calls that run keep what they began with."""
         pool = self._pool
@@ -109,6 +93,11 @@ class RegisteredEndpoint(ServerEndpoint):
         self.kind_object = kind
         self._pool.read_error = self._read_error
         self._weigh()
+
+    def context_tokens(self, model: str) -> int | None:
+        """What the server lists."""
+        served = self.served.get(model)
+        return None if served is None else served.context_tokens
 
     def serves_responses(self, model: str) -> bool | None:
         """Whether *model*, which it has, can be called by ``/v1/responses`` (24157000-F16, F19); None = nothing tells."""
@@ -140,12 +129,6 @@ class RegisteredEndpoint(ServerEndpoint):
         self.is_removed = True
         self._weigh()
 
-    def _relay_watched(self, call: Call, model: str) -> Exchange:
-        exchange = super().relay(call, model)
-        if self._on_outcome is not None:
-            exchange.committed.add_done_callback(self._on_outcome)
-        return exchange
-
     def _describe(self, registration: Registration) -> None:
         self.registration = registration
         self.id = registration.id
@@ -174,9 +157,9 @@ class RegisteredEndpoint(ServerEndpoint):
             return REMOVED
         if said.key_problem is not None:
             return "has an API key that cannot be read; it must be given again"
-        if status is EndpointStatus.OFFLINE:
+        if status is EndpointStatus.OFFLINE and not self.is_judged_by_traffic:
             return "is offline"
-        if status is EndpointStatus.ERROR:
+        if status is EndpointStatus.ERROR and not self.is_judged_by_traffic:
             return "failed its last health check"
         if self.report is not None and self.report.is_loading:
             return LOADING

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from llmlb_core.contracts.endpoint import Endpoint, Result
 from llmlb_core.domain.calls import Call, Operation
 from llmlb_core.endpoints.rename import rename_model
-from llmlb_core.errors import InternalError
+from llmlb_core.errors import EndpointFailed, InternalError
 from llmlb_core.settings.sections import EndpointSettings
 from llmlb_core.upstream.address import Address
 from llmlb_core.upstream.exchange import Exchange
@@ -34,6 +34,7 @@ class ServerEndpoint(Endpoint):
         self._sweep = sweep
         self._pool = Pool(address, sweep)
         limits = settings.timeouts
+        self.switch_s = limits.switch_s
         self._limits = Limits(limits.connect_s, limits.head_s, limits.first_token_s, limits.idle_s, limits.plain_s)
         lines = ["content-type: application/json", "accept: */*", "accept-encoding: identity", "user-agent: llmlb"]
         if key:
@@ -80,6 +81,10 @@ class ServerEndpoint(Endpoint):
         """Refuse: only calls in a dialect that it speaks are sent here so far."""
         raise InternalError(f"endpoint {self.name!r} was asked to translate call {call.id} of {model!r}")
         yield  # type: ignore[unreachable]  # makes this a generator
+
+    def fail_plain(self, error: EndpointFailed) -> None:
+        """End every call that runs here and is no stream, with *error*: it is gone, and they may be tried elsewhere."""
+        self._pool.fail_plain(error)
 
     def close(self) -> None:
         """Close every connection."""

@@ -1,98 +1,83 @@
-"""Health by traffic alone: of servers that cannot be asked, or are not to be asked.
+"""The status of servers that cannot be asked how they are, or are not to be asked: what their breakers say.
 
-Failures in a row take such a server out of routing for a while; then calls try it again, and the first that goes well brings it
-back. Nothing here costs anything for servers that are looked at.
+Nothing is learnt here, and nothing is kept out of routing: breakers do both. This only brings their state to where operators
+look for the state of a server.
 """
 
 from __future__ import annotations
 
-import asyncio
-from asyncio import Future
 from datetime import UTC, datetime
 
 import attrs
 
-from llmlb_core.domain.registration import EndpointStatus, HealthCheck
+from llmlb_core.contracts.endpoint import Endpoint
+from llmlb_core.domain.breaker import Breaker, BreakerState
+from llmlb_core.domain.registration import Condition, EndpointStatus, HealthCheck
+from llmlb_core.endpoints.breakers import Breakers
 from llmlb_core.endpoints.news import News
 from llmlb_core.endpoints.registered import RegisteredEndpoint
 from llmlb_core.endpoints.registry import EndpointRegistry
-from llmlb_core.endpoints.states import MOST_BACK_OFF, after_failure, after_success
-from llmlb_core.errors import CallError, EndpointBusy
-
-FAILURES = 5
-"""In a row, until a server is left alone."""
-PAUSE_S = 5.0
-"""For so long at first; each time twice as long, up to 8 ×."""
+from llmlb_core.endpoints.states import after_success
 
 
 class TrafficHealth:
-    """Learns from calls how servers are."""
+    """Shows what breakers learn from calls as the status of servers."""
 
-    def __init__(self, registry: EndpointRegistry, news: News, *, pause_s: float = PAUSE_S) -> None:
-        """Bring what is learnt to *registry*, and tell *news* of changes."""
+    def __init__(self, registry: EndpointRegistry, news: News, breakers: Breakers) -> None:
+        """Bring what *breakers* say to *registry*, and tell *news* of changes."""
         self._registry = registry
         self._news = news
-        self._pause_s = pause_s
-        self._timers: dict[RegisteredEndpoint, asyncio.TimerHandle] = {}
+        self._breakers = breakers
+        breakers.on_change.append(self._changed)
 
     def watch(self, endpoint: RegisteredEndpoint) -> None:
-        """Learn from the calls of *endpoint* from now on."""
-        endpoint.on_outcome = lambda committed: self._ended(endpoint, committed)
+        """Let the calls of *endpoint* say how it is from now on."""
+        if not endpoint.is_judged_by_traffic:
+            endpoint.is_judged_by_traffic = True
+            self._registry.seen(endpoint, endpoint.condition)
+        if endpoint.condition.status is not EndpointStatus.ONLINE:
+            self._breakers.tell_success(endpoint, lambda: self._went_well(endpoint))
 
     def forget(self, endpoint: RegisteredEndpoint) -> None:
-        """Learn no more from *endpoint*."""
-        endpoint.on_outcome = None
-        timer = self._timers.pop(endpoint, None)
-        if timer is not None:
-            timer.cancel()
-
-    def stop(self) -> None:
-        """Forget everything."""
-        for endpoint in [*self._timers]:
-            self.forget(endpoint)
-
-    def _ended(self, endpoint: RegisteredEndpoint, committed: Future[None]) -> None:
-        if endpoint.on_outcome is None or endpoint.is_removed or committed.cancelled():
-            return
-        error = committed.exception()
-        if error is None:
-            self._went_well(endpoint)
-        elif isinstance(error, CallError) and error.is_retryable and error.status >= 500 and _is_about_it(error):
-            self._failed(endpoint, error)
+        """Let them say so no more."""
+        self._breakers.forget(endpoint)
+        if endpoint.is_judged_by_traffic:
+            endpoint.is_judged_by_traffic = False
+            self._registry.seen(endpoint, endpoint.condition)
 
     def _went_well(self, endpoint: RegisteredEndpoint) -> None:
-        before = endpoint.condition
-        if before.status is EndpointStatus.ONLINE and not before.error_count:
-            return  # the usual case: nothing to tell
-        self._registry.seen(endpoint, after_success(before, _now(), None))
-        self._tell(endpoint, before.status, None)
+        if endpoint.is_judged_by_traffic and not endpoint.is_removed:
+            self._show(endpoint, after_success(endpoint.condition, _now(), None), None)
 
-    def _failed(self, endpoint: RegisteredEndpoint, error: CallError) -> None:
-        before = endpoint.condition
-        count = before.error_count + 1
-        if count < FAILURES or before.status is EndpointStatus.OFFLINE:
-            self._registry.seen(endpoint, attrs.evolve(before, error_count=count, last_error=error.message))
+    def _changed(self, endpoint: Endpoint, _model: str, breaker: Breaker) -> None:
+        if not isinstance(endpoint, RegisteredEndpoint) or not endpoint.is_judged_by_traffic or endpoint.is_removed:
             return
-        self._registry.seen(endpoint, attrs.evolve(after_failure(before, _now(), error.message), status=EndpointStatus.OFFLINE))
-        self._tell(endpoint, before.status, error.message)
-        pause_s = self._pause_s * min(MOST_BACK_OFF, 1 << min(count - FAILURES, 10))
-        self._timers[endpoint] = asyncio.get_running_loop().call_later(pause_s, self._try_again, endpoint)
+        if breaker.state is BreakerState.HALF_OPEN and breaker.probe is not None:
+            return  # one call tries it; how that ends will tell
+        before, status = endpoint.condition, _status(endpoint)
+        if status is EndpointStatus.ONLINE:
+            self._show(endpoint, after_success(before, _now(), None), None)
+        else:
+            count, error = breaker.failure_count, breaker.last_error
+            after = attrs.evolve(before, status=status, checked_at=_now(), error_count=count, last_error=error)
+            self._show(endpoint, after, error)
 
-    def _try_again(self, endpoint: RegisteredEndpoint) -> None:
-        """Let calls try it; its next failure takes it out again, for longer."""
-        self._timers.pop(endpoint, None)
-        if not endpoint.is_removed and endpoint.condition.status is EndpointStatus.OFFLINE:
-            self._registry.seen(endpoint, attrs.evolve(endpoint.condition, status=EndpointStatus.PENDING))
-
-    def _tell(self, endpoint: RegisteredEndpoint, before: EndpointStatus, error: str | None) -> None:
-        after = endpoint.condition
+    def _show(self, endpoint: RegisteredEndpoint, after: Condition, error: str | None) -> None:
+        before = endpoint.condition.status
+        self._registry.seen(endpoint, after)
+        if after.status is before:
+            return
         check = HealthCheck(endpoint.id, after.checked_at or _now(), error is None, None, error, before, after.status)
         self._news.checked(endpoint, check)
 
 
-def _is_about_it(error: CallError) -> bool:
-    """Whether *error* says something of the server as a whole: not that it is busy, or has one model no more."""
-    return not isinstance(error, EndpointBusy) and error.code != "model_not_found"
+def _status(endpoint: RegisteredEndpoint) -> EndpointStatus:
+    """Return ``offline`` where every model's breaker is open, ``error`` where one's is, ``pending`` while one is tried again."""
+    states = [each.state for each in (endpoint.tripped or {}).values() if each.state is not BreakerState.COOLING_DOWN]
+    open_count = states.count(BreakerState.OPEN)
+    if open_count:
+        return EndpointStatus.OFFLINE if open_count >= len(endpoint.served) else EndpointStatus.ERROR
+    return EndpointStatus.PENDING if states else EndpointStatus.ONLINE
 
 
 def _now() -> datetime:

@@ -115,7 +115,7 @@ async def run_case(case: Case, mode: Mode, place: Place, server: FaultServer, ca
         )
         try:
             if case.leaves == "before_head":
-                await until(lambda: plan.count > 0 or calling.done(), BASE_S)
+                await until(lambda: bool(plan.visits) or calling.done(), BASE_S)
                 leave.set()
             await calling
         finally:
@@ -158,8 +158,10 @@ async def _afterwards(case: Case, mode: Mode, ground: Ground, server: FaultServe
     end_at = asyncio.get_running_loop().time() + case.recovers_s
     while True:
         prompt = f"{case.name} {mode} {next(_numbers)} after"
+        plan = server.plan(prompt)
         seen = await make_call(caller, case.path, request_body(case, mode, ground.model, prompt), BASE_S)
-        complaints = list(broken_invariants(seen, server.visits_of(prompt)))
+        complaints = list(broken_invariants(seen, plan.visits))
+        del server.plans[prompt]
         if seen.status == 200 and not complaints:
             return []
         if complaints or asyncio.get_running_loop().time() > end_at:

@@ -81,7 +81,8 @@ class FaultServer:
 
     def visits_of(self, prompt: str) -> list[Visit]:
         """Return the requests of *prompt*, in their order."""
-        return [visit for visit in self.visits if visit.asked.prompt == prompt]
+        plan = self.plans.get(prompt)
+        return plan.visits if plan is not None else [visit for visit in self.visits if visit.asked.prompt == prompt]
 
     @property
     def open_count(self) -> int:
@@ -123,6 +124,8 @@ class FaultServer:
         asked = msgspec.structs.replace(asked, number=self._count, salt=self._count if fault.varies else 0)
         visit = Visit(endpoint, asked, fault, loop.time())
         self.visits.append(visit)
+        if plan is not None:
+            plan.visits.append(visit)
         line.on_left = lambda: visit.over(loop.time(), is_left=True)
         try:
             await answer(line, visit, None if plan is None else plan.delivered)

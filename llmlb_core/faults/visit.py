@@ -18,20 +18,18 @@ class Plan:
     Attributes:
         delivered: Set by whoever sees the answer's first content: a break in the middle waits for it (a while), so that it comes
             after the content and not with it.
-        count: Requests so far.
+        visits: Requests so far.
     """
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         """Meet *faults*."""
         self.faults = tuple(faults) or (WORKS,)
         self.delivered = asyncio.Event()
-        self.count = 0
+        self.visits: list[Visit] = []
 
     def next(self) -> Fault:
         """Return the fault of the next request."""
-        fault = self.faults[min(self.count, len(self.faults) - 1)]
-        self.count += 1
-        return fault
+        return self.faults[min(len(self.visits), len(self.faults) - 1)]
 
 
 class Visit:

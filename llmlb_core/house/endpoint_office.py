@@ -13,6 +13,7 @@ from llmlb_core.contracts.endpoint_kind import EndpointKind
 from llmlb_core.domain.models import Capability
 from llmlb_core.domain.registration import EndpointStatus, HealthCheck, Registration
 from llmlb_core.endpoints.asking import Asker
+from llmlb_core.endpoints.breakers import Breakers
 from llmlb_core.endpoints.health import HealthWatch
 from llmlb_core.endpoints.of_settings import FileServer
 from llmlb_core.endpoints.offer import prepare_offer
@@ -58,6 +59,7 @@ class EndpointOffice:
         database: Database,
         *,
         servers: Iterable[FileServer],
+        breakers: Breakers | None = None,
     ) -> None:
         """Serve *servers*, and from ``running`` on those of *database*.
 
@@ -67,6 +69,7 @@ class EndpointOffice:
             sweep: Closes what is idle.
             database: Where servers are registered.
             servers: Those of the settings file.
+            breakers: Told of servers that are well; absent = some that nobody feeds, for commands.
         """
         self._settings = settings
         self._store = EndpointStore(database)
@@ -75,7 +78,7 @@ class EndpointOffice:
         self._lock = asyncio.Lock()
         self.registry = EndpointRegistry(sweep, kinds)
         self.records = EndpointRecords(self._store, self._health)
-        self.watch = HealthWatch(self.registry, self._asker, settings.health, EndpointNews(self.records))
+        self.watch = HealthWatch(self.registry, self._asker, settings.health, EndpointNews(self.records), breakers or Breakers())
         self._rows = EndpointRows(settings.data_dir, self._store, self.registry, self.watch)
         for each in servers:
             self.registry.add(each.registration, each.address, each.settings)

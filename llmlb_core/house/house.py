@@ -9,9 +9,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from llmlb_core.contracts.admission import AdmissionPolicy
 from llmlb_core.contracts.metrics import Labels
+from llmlb_core.endpoints.breakers import Breakers
 from llmlb_core.endpoints.of_settings import find_servers
 from llmlb_core.errors import PluginRequired
 from llmlb_core.house.bare import FirstCome, NoRouter
+from llmlb_core.house.breaker_metrics import watch_breakers
 from llmlb_core.house.directory import Directory, LocalRooms
 from llmlb_core.house.endpoint_office import EndpointOffice
 from llmlb_core.house.models_view import LateModelView
@@ -130,14 +132,20 @@ class House:
             sweep = Sweep(asyncio.get_running_loop())
             rooms.callback(sweep.stop)
             servers = find_servers(settings, os.environ)
-            office = EndpointOffice(settings, registry.endpoint_kinds, sweep, current_database(), servers=servers)
+            breakers = Breakers(settings.circuit_breaker)
+            rooms.callback(breakers.stop)
+            office = EndpointOffice(
+                settings, registry.endpoint_kinds, sweep, current_database(), servers=servers, breakers=breakers
+            )
             self._endpoints = office
             rooms.callback(office.registry.close)
             directory = Directory(catalogue, LocalRooms(registry.engines, devices, supervisor), office.registry)
             self._models.fill(directory)
-            acquire = Acquire(routers, policy, settings.admission, warmup_wait_s=settings.workers.warmup_wait_s)
+            warmup_wait_s = settings.workers.warmup_wait_s
+            acquire = Acquire(routers, policy, settings.admission, warmup_wait_s=warmup_wait_s, breakers=breakers)
             pipeline = self._pipeline = self._build_pipeline(directory, acquire, recorder)
             watch_house(self._metrics, pipeline, supervisor)
+            watch_breakers(self._metrics, breakers)
             supervisor.on_change.append(pipeline.acquire.wake)
             for told in (office.registry.on_routable, office.registry.on_unroutable):
                 told.append(pipeline.acquire.wake)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from llmlb_core.contracts.plugin import ModelInfo
@@ -13,7 +14,7 @@ from llmlb_core.models.view import APIS
 def remote_info(name: str, endpoints: Sequence[RegisteredEndpoint]) -> ModelInfo:
     """Return what is told of *name*, which *endpoints* have; one that none of them can serve now stays listed (66555000-F23)."""
     served = [(endpoint, endpoint.served[name]) for endpoint in endpoints]
-    routable = [pair for pair in served if pair[0].unroutable_reason is None]
+    routable = [pair for pair in served if pair[0].takes(name)]
     capabilities = tuple(dict.fromkeys(each for _, model in served for each in model.capabilities))
     told = [api for _, model in routable or served for api in model.apis or ()]
     apis = dict.fromkeys(told or [api for each in capabilities for api in APIS.get(each, ())])
@@ -32,7 +33,7 @@ def remote_info(name: str, endpoints: Sequence[RegisteredEndpoint]) -> ModelInfo
         capabilities=capabilities,
         is_ready=bool(routable),
         state=state,
-        reason=None if routable else "; ".join(f"{endpoint.name} {endpoint.unroutable_reason}" for endpoint in endpoints[:5]),
+        reason=None if routable else "; ".join(f"{each.name} {each.why_not(name, time.monotonic())}" for each in endpoints[:5]),
         # The least of them: a prompt that fits there fits wherever the call is sent.
         context_tokens=min(windows) if windows else None,
         apis=tuple(apis),

@@ -4,90 +4,28 @@ Every field has a default and metadata: ``help`` (one sentence), and where it he
 and ``minimum``/``maximum``. ``llmlb config show`` and the reference page are made from these.
 """
 
+# ruff: noqa: PLC0414  # an alias of the same name is what makes a name public for type checkers
+
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 
-MASK = "***"
-
-
-def mask_url(url: object) -> object:
-    """Return a URL without its password, for logs, errors and ``llmlb config show``."""
-    if not isinstance(url, str):
-        return url
-    # greedy up to the last "@": a password may hold "@" and "/" where its writer forgot to quote it
-    masked = re.sub(r"^([^:/]+://[^:/@]*):.*@", rf"\1:{MASK}@", url)
-    return re.sub(r"(?i)([?&][^=&]*(?:password|passwd|secret|token)[^=&]*=)[^&]*", rf"\1{MASK}", masked)
-
-
-def mask_all(value: object) -> object:
-    """Return nothing of a value but whether it is there."""
-    return None if value is None else MASK
-
-
-def unmasked(value: object) -> object:
-    """Return a value that is no secret."""
-    return value
-
-
-def setting(
-    default: object,
-    help: str,  # noqa: A002  # reads best at the call site
-    *,
-    env: tuple[str, ...] = (),
-    minimum: float | None = None,
-    maximum: float | None = None,
-    secret: bool = False,
-    mask: Callable[[object], object] = unmasked,
-) -> Any:
-    """Declare one setting; checks its range.
-
-    Args:
-        default: A value, or a callable without arguments that makes one.
-        help: One sentence for the reference page.
-        env: Environment variables that set it; the first is the current name, the others are deprecated.
-        minimum: Smallest allowed number; of each value where the setting is a table.
-        maximum: Largest allowed number; of each value where the setting is a table.
-        secret: Never shown: not in an error, not in a ``repr``, not by ``llmlb config show``.
-        mask: Makes what people see of the value, where a part of it is secret.
-    """
-
-    def check(_instance: object, attribute: Attribute[object], value: object) -> None:
-        problem = range_problem(value, minimum, maximum)
-        if problem:
-            raise ValueError(f"{attribute.name}: {problem}")
-
-    def shown(value: object) -> str:
-        return repr(mask(value))
-
-    mask = mask_all if secret else mask
-    metadata = {"help": help, "env": env, "minimum": minimum, "maximum": maximum, "secret": secret, "mask": mask}
-    if callable(default):
-        return field(factory=default, metadata=metadata, validator=check, repr=shown)
-    return field(default=default, metadata=metadata, validator=check, repr=shown)
-
-
-def range_problem(value: object, minimum: float | None, maximum: float | None) -> str | None:
-    """Say in which way a number, or a number in a table, is out of range; None where it is not."""
-    if isinstance(value, Mapping):
-        problems = ((key, range_problem(member, minimum, maximum)) for key, member in value.items())
-        return next((f"{key!r}: {problem}" for key, problem in problems if problem), None)
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    if minimum is not None and value < minimum:
-        return f"expected at least {_number(minimum)}, got {value}"
-    if maximum is not None and value > maximum:
-        return f"expected at most {_number(maximum)}, got {value}"
-    return None
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) else str(value)
+from llmlb_core.settings.declare import MASK as MASK
+from llmlb_core.settings.declare import mask_url
+from llmlb_core.settings.declare import range_problem as range_problem
+from llmlb_core.settings.declare import setting as setting
+from llmlb_core.settings.dispatch_sections import DispatchSettings as DispatchSettings
+from llmlb_core.settings.endpoint_sections import CircuitBreakerSettings as CircuitBreakerSettings
+from llmlb_core.settings.endpoint_sections import EndpointSettings as EndpointSettings
+from llmlb_core.settings.endpoint_sections import HealthSettings as HealthSettings
+from llmlb_core.settings.endpoint_sections import SecretReference as SecretReference
+from llmlb_core.settings.endpoint_sections import TimeoutSettings as TimeoutSettings
+from llmlb_core.settings.routing_sections import RankSettings as RankSettings
+from llmlb_core.settings.routing_sections import RouterSettings as RouterSettings
+from llmlb_core.settings.routing_sections import RoutingSettings as RoutingSettings
 
 
 @frozen
@@ -154,6 +92,9 @@ class ModelSettings:
     )
     serves: tuple[str, ...] = setting((), "Further names it answers to.")
     engine: str | None = setting(None, "Name of the engine; absent = the best fit.")
+    fallback: tuple[str, ...] = setting(
+        (), "Other models that serve a call where this one cannot, in this order; further names they may have are not followed."
+    )
     router: str | None = setting(None, "Router for this model; absent = `[routing] router`.")
     capabilities: tuple[str, ...] | None = setting(None, "What it can do; absent = what its files say.")
     preload: bool = setting(False, "Load at start.")
@@ -196,110 +137,6 @@ class EngineSettings:
     """``[engines.<name>]``: one engine."""
 
     interpreter: str | None = setting(None, "Python that runs its workers; absent = this one.")
-
-
-@frozen
-class SecretReference:
-    """``[endpoints.api_key]``: where a secret is found; a secret itself never stands in the file."""
-
-    env: str | None = setting(None, "Environment variable that holds it.")
-    file: Path | None = setting(None, "File that holds it, alone; relative to the settings file's folder.")
-
-
-@frozen
-class TimeoutSettings:
-    """``[endpoints.timeouts]``: how long one endpoint may take."""
-
-    connect_s: float = setting(5.0, "To connect.", minimum=0.01)
-    head_s: float = setting(30.0, "To begin the answer of a stream.", minimum=0.01)
-    first_token_s: float = setting(120.0, "From there to the first event; comments are none.", minimum=0.01)
-    idle_s: float = setting(20.0, "Between two pieces of a stream; comments count.", minimum=0.01)
-    plain_s: float = setting(600.0, "To answer a call that is no stream.", minimum=0.01)
-
-
-@frozen
-class EndpointSettings:
-    """``[[endpoints]]``: a server that speaks OpenAI's API."""
-
-    name: str = setting("", "What headers, logs and metrics call it; unique.")
-    url: str = setting("", "Its address, such as `http://10.0.0.5:8000`; with or without `/v1` at the end.")
-    models: tuple[str, ...] = setting((), "Names of the models it serves; absent = those that it lists.")
-    capabilities: tuple[str, ...] | None = setting(
-        None, "What its models can do; absent = what it says, else what their names say, else `text_generation`."
-    )
-    max_in_flight: int | None = setting(
-        None, "Calls it takes at a time; absent = what it or its kind says, else 8.", minimum=1, maximum=100_000
-    )
-    kind: str | None = setting(None, "Its kind; absent = it is recognised.")
-    check_interval_s: float | None = setting(
-        None, "Between two looks at it; absent = `[health] interval_s`; 0 = never, its traffic tells.", minimum=0, maximum=3600
-    )
-    api_key: SecretReference | None = setting(None, 'Its API key: `{ env = "VARIABLE" }` or `{ file = "path" }`.')
-    ca_file: Path | None = setting(
-        None, "Certificates in PEM that sign its own; absent = the system's. Relative to the file's folder."
-    )
-    timeouts: TimeoutSettings = setting(TimeoutSettings(), "How long it may take.")
-
-
-@frozen
-class HealthSettings:
-    """``[health]``: how registered servers are watched."""
-
-    interval_s: float = setting(
-        30.0,
-        "Between two looks at a server that has no interval of its own; 0 = never, its traffic tells.",
-        env=("LLMLB_HEALTH_CHECK_INTERVAL", "HEALTH_CHECK_INTERVAL"),
-        minimum=0,
-        maximum=3600,
-    )
-    timeout_s: float = setting(5.0, "How long one look may take.", minimum=0.1, maximum=60)
-    parallel_count: int = setting(64, "How many servers are looked at at a time.", minimum=1, maximum=1000)
-
-
-@frozen
-class CircuitBreakerSettings:
-    """``[circuit_breaker]``: when calls of a model are kept away from an endpoint where they fail, and for how long."""
-
-    failure_count: int = setting(5, "Opens after so many failures in a row; 0 = however many.", minimum=0, maximum=1000)
-    error_rate_0_1: float = setting(0.5, "Opens when this share of calls failed; 0 = whatever it is.", minimum=0, maximum=1)
-    error_rate_calls: int = setting(20, "The share counts from so many calls on.", minimum=1, maximum=100_000)
-    window_s: float = setting(30.0, "The share is that of the last so many seconds.", minimum=1, maximum=3600)
-    open_s: float = setting(
-        5.0, "After that long one call is let through; each time that it fails, twice as long.", minimum=0.1, maximum=3600
-    )
-    max_open_s: float = setting(60.0, "It never takes longer than this.", minimum=0.1, maximum=3600)
-
-
-@frozen
-class RankSettings:
-    """``[[routing.routers]] ranks``: one of them, where its scorer's name alone does not say it."""
-
-    scorer: str = setting("", "Name of the scorer.")
-    tolerance: float = setting(0.0, "What is worse than the best by at most this share counts as equal.", minimum=0, maximum=1000)
-    slack: float = setting(0.0, "The same in the scorer's own unit; the larger of the two holds.", minimum=0)
-
-
-@frozen
-class RouterSettings:
-    """``[[routing.routers]]``: a router of your own, composed of parts that plugins bring."""
-
-    name: str = setting("", "What settings call it; no other router has it.")
-    filters: tuple[str, ...] = setting((), "Who may have a call at all; names of filters, in order.")
-    ranks: tuple[str | RankSettings, ...] = setting(
-        (), 'Who is better, names of scorers: later ones break ties. `{ scorer = "in_flight", slack = 1 }` widens the tie.'
-    )
-    picker: str = setting("rotation", "Who of those that are equally good; name of a picker.")
-
-
-@frozen
-class RoutingSettings:
-    """``[routing]``: who gets a call."""
-
-    router: str = setting(
-        "auto", "Name of the router, or of one in `routers`.", env=("LLMLB_LOAD_BALANCER_MODE", "LOAD_BALANCER_MODE")
-    )
-    keys: dict[str, str] = setting(dict, "Router of a principal's calls, by its id or name, whatever the model.")
-    routers: tuple[RouterSettings, ...] = setting((), "Routers of your own.")
 
 
 @frozen
@@ -379,6 +216,7 @@ class Settings:
     circuit_breaker: CircuitBreakerSettings = CircuitBreakerSettings()
     routing: RoutingSettings = RoutingSettings()
     admission: AdmissionSettings = AdmissionSettings()
+    dispatch: DispatchSettings = DispatchSettings()
     log: LogSettings = LogSettings()
     file: Path | None = None
     warnings: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import httptools
 
 if TYPE_CHECKING:
+    from llmlb_core.errors import CallError
     from llmlb_core.upstream.exchange import Exchange
     from llmlb_core.upstream.pool import Pool
 
@@ -115,6 +116,12 @@ class Connection(asyncio.Protocol):
         self._exchange = None
         self._pool.forget(self)
         self.transport.abort()
+
+    def fail_plain(self, error: CallError) -> None:
+        """Fail the call that waits here for a plain answer, if one does."""
+        exchange = self._exchange
+        if exchange is not None and not exchange._is_stream:  # noqa: SLF001  # its other half
+            exchange.fail(error)
 
     # --- httptools calls these
 

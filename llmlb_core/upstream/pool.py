@@ -114,6 +114,11 @@ class Pool:
             with contextlib.suppress(ValueError):
                 self._idle.remove(connection)
 
+    def fail_plain(self, error: CallError) -> None:
+        """Fail every call that waits for a plain answer, with *error*; streams go on, silence has a time limit of its own."""
+        for connection in tuple(self._all):
+            connection.fail_plain(error)
+
     def close(self) -> None:
         """Close every connection."""
         self._sweep.discard(self)

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from attrs import define, field
 
 from llmlb_core import AdmissionPolicy, Admit, Call, Candidate, Choice, Load, Outcome, Reject, Router, Target, Wait
+from llmlb_core.errors import CallError
 from llmlb_core.settings.sections import AdmissionSettings
 from llmlb_core.stages.acquire import Acquire, Lease, Waiting
 from llmlb_testing.calls import make_call
@@ -128,10 +129,10 @@ class Arrival:
         """Whether it holds a lease now."""
         return self.lease is not None and not self.lease.is_released
 
-    def release(self, outcome: Outcome = Outcome.COMPLETED) -> None:
-        """Give the lease back and let everybody move on."""
+    def release(self, outcome: Outcome = Outcome.COMPLETED, error: CallError | None = None) -> None:
+        """Give the lease back, *error* being what the endpoint failed with, and let everybody move on."""
         assert self.lease is not None
-        self.lease.release(outcome)
+        self.lease.release(Outcome.FAILED if error is not None else outcome, error)
         self.yard.settle()
 
     def cancel(self) -> None:

@@ -243,7 +243,10 @@ async def test_servers_of_the_settings_file_are_shown_and_not_changed(tmp_path, 
 
 
 async def test_a_server_that_cannot_be_asked_is_judged_by_its_traffic(tmp_path, open_app_at, new_node):
-    """No list of models, no health call: five failed calls in a row take it out, and a call that goes well brings it back."""
+    """No list of models, no health call: five failed calls in a row open its breaker, and a call that goes well brings it back.
+
+    A model has nothing else here, so the sixth call tries it all the same, a second later.
+    """
     node = await new_node(answers={"/v1/models": plain({}, 404)})
     async with open_app_at(tmp_path / "app", interval_s=0) as desk:
         created = await desk.register(node.url, models=["mine"])
@@ -256,6 +259,7 @@ async def test_a_server_that_cannot_be_asked_is_judged_by_its_traffic(tmp_path, 
         await desk.until(created["id"], lambda each: each["status"] == "pending")
         well = await desk.client.chat(model="mine")
 
-        assert ([502] * 5 + [503], 200) == (statuses, well.status)
-        assert 5 == sick["error_count"]
+        assert ([502] * 6, 200) == (statuses, well.status)
+        assert (6, "open") == (sick["error_count"], sick["breakers"][0]["state"])
+        assert "breaker open for" in sick["unroutable_reason"]
         assert "online" == (await desk.ask("GET", f"/{created['id']}"))[1]["status"]

@@ -1,9 +1,7 @@
-"""What stops a start, and what it says."""
+"""What stops a start, and what it says; how it stops is in ``tests/faults/test_rule_13_restart.py``."""
 
 from __future__ import annotations
 
-import json
-import signal
 import socket
 import ssl
 import urllib.error
@@ -99,28 +97,6 @@ def test_a_second_server_may_share_the_data_directory(tmp_path):
         codes = first.stop(), second.stop()
 
     assert (0, 0) == codes
-
-
-def test_a_second_signal_stops_waiting_for_calls(tmp_path):
-    """A stream would run for a minute: the first SIGTERM waits for it, the second ends it with an error in the stream."""
-    toml = '[models.echo]\nengine = "echo"\noptions = { delay_s = 0.5 }\n'
-    server = LiveServer.start(tmp_path / "data", toml)
-    body = {"model": "echo", "stream": True, "messages": [{"role": "user", "content": "word " * 120}]}
-    request = urllib.request.Request(  # our own server
-        f"{server.url}/v1/chat/completions",
-        json.dumps(body).encode(),
-        {"authorization": f"Bearer {server.key}", "content-type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=60) as stream:
-        stream.readline()
-
-        server.process.send_signal(signal.SIGTERM)
-        server.process.send_signal(signal.SIGINT)
-        rest = stream.read().decode()
-
-    assert "shutting_down" in rest
-    assert "[DONE]" not in rest
-    assert 0 == server.process.wait(15)
 
 
 def test_https_is_served_with_a_certificate(tmp_path):

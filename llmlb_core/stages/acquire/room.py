@@ -16,7 +16,7 @@ from llmlb_core.stages.acquire.lease import Lease, Waiting
 from llmlb_core.stages.acquire.queue import Entry, Lines, Look, Timer
 from llmlb_core.stages.acquire.refusals import queue_timeout, still_loading
 from llmlb_core.stages.acquire.stats import AcquireStats
-from llmlb_core.stages.acquire.survey import Survey, is_warming, no_endpoint, open_candidates, survey, takes_calls
+from llmlb_core.stages.acquire.survey import Survey, is_warming, no_endpoint, open_candidates, survey
 
 
 class Grant(Protocol):
@@ -110,7 +110,7 @@ class WaitingRoom:
             for _, _, entry in [*line.entries]:
                 model = entry.target.model
                 awaited = [each for each in entry.target.endpoints if each.id in line.ids]
-                if not any(each.is_loading or takes_calls(each, model) for each in awaited):
+                if not any(each.is_loading or each.takes(model) for each in awaited):
                     self._place_anew(entry, _look(entry))
 
     def look_again(self) -> None:
@@ -204,7 +204,7 @@ class WaitingRoom:
             self._refuse(entry, still_loading(model, len(awaited), waited_s))
         elif now < entry.gives_up_at:  # it has loaded meanwhile and is busy: from here on it is a wait as any other
             self._ring_in(entry, entry.gives_up_at - now)
-        elif not any(takes_calls(each, entry.target.model) for each in awaited):
+        elif not any(each.takes(entry.target.model) for each in awaited):
             self._stats.timed_out()
             self._refuse(entry, no_endpoint([entry.target], entry.exclude, now))
         else:

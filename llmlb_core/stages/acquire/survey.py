@@ -121,14 +121,6 @@ def open_candidates(target: Target, exclude: frozenset[str], now: float) -> list
     return early_candidates(tripped_ones(target, exclude), now)
 
 
-def takes_calls(endpoint: Endpoint, model: str) -> bool:
-    """Whether calls of *model* are sent to *endpoint*, as soon as a slot is free."""
-    if endpoint.unroutable_reason is not None:
-        return False
-    breaker = None if endpoint.tripped is None else endpoint.tripped.get(model)
-    return breaker is None or not breaker.is_blocked or breaker.is_brief
-
-
 def is_warming(endpoints: Iterable[Endpoint]) -> bool:
     """Whether none of *endpoints* takes calls now, and some will as soon as they have loaded."""
     found = False

@@ -64,6 +64,7 @@ async def _open(call: Call, lease: Lease) -> Answer:
     results = lease.endpoint.open(call, lease.target.model)
     assert isinstance(results, AsyncGenerator)
     outcome: Outcome | None = Outcome.CANCELLED
+    failure: CallError | None = None
     try:
         held: list[Result] = []
         async for result in results:
@@ -71,45 +72,52 @@ async def _open(call: Call, lease: Lease) -> Answer:
             if isinstance(result, Vectors) or result.has_content or len(held) >= MAX_HELD:
                 break
         answer = ResultsAnswer(lease, held, results)
-    except CallError:
-        outcome = Outcome.FAILED
+    except CallError as error:
+        outcome, failure = Outcome.FAILED, error
         raise
     except Exception as error:
-        outcome = Outcome.FAILED
-        raise _defect(call, lease) from error
+        outcome, failure = Outcome.FAILED, _defect(call, lease)
+        raise failure from error
     else:
         outcome = None
+        if lease.is_probe:
+            lease.proved()
         return answer
     finally:
         if outcome is not None:
             try:
                 await results.aclose()
             finally:
-                lease.release(outcome)
+                lease.release(outcome, failure)
+                failure = None  # its traceback knows this frame: no circle
 
 
 async def _relay(call: Call, lease: Lease) -> Answer:
     """Send *call* as it is and wait until its answer commits."""
     outcome: Outcome | None = Outcome.CANCELLED
+    failure: CallError | None = None
     exchange: Exchange | None = None
     try:
         exchange = lease.endpoint.relay(call, lease.target.model)
         await exchange.committed
-    except CallError:
-        outcome = Outcome.FAILED
+    except CallError as error:
+        outcome, failure = Outcome.FAILED, error
         raise
     except Exception as error:
-        outcome = Outcome.FAILED
-        raise _defect(call, lease) from error
+        outcome, failure = Outcome.FAILED, _defect(call, lease)
+        raise failure from error
     else:
         outcome = None
+        if lease.is_probe:
+            lease.proved()
         return RelayedAnswer(lease, exchange)
     finally:
         # Decided by what happened here, not by the future: a client may leave in the very step in which the answer commits.
         if outcome is not None:
             if exchange is not None:
                 exchange.abort()
-            lease.release(outcome)
+            lease.release(outcome, failure)
+            failure = None  # its traceback knows this frame: no circle
 
 
 def _defect(call: Call, lease: Lease) -> EndpointFailed:
