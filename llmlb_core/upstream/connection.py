@@ -190,6 +190,8 @@ class Connection(asyncio.Protocol):
 
     def _broken(self, reason: str) -> None:
         exchange = self._exchange
+        if self._parts and exchange is not None and exchange.committed.done():
+            exchange.arrived(self._parts)  # what came before is good
         self.abort()
         if exchange is not None:
             exchange.fail(reason)

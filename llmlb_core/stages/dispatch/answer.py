@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from typing import TYPE_CHECKING
 
 from llmlb_core.contracts.endpoint import Exchange, Result
 from llmlb_core.contracts.streams import Identity
@@ -13,7 +14,9 @@ from llmlb_core.domain.transcript import Transcript
 from llmlb_core.errors import CallError
 from llmlb_core.stages.acquire import Lease
 from llmlb_core.stages.dispatch.echo import pieces_of
-from llmlb_core.stages.dispatch.tries import Tries
+
+if TYPE_CHECKING:
+    from llmlb_core.stages.dispatch.tries import Tries
 
 
 class Answer(ABC):
@@ -60,16 +63,18 @@ class ResultsAnswer(Answer):
         identity: Of the answer that it goes on with; of its own, once it is rendered.
     """
 
-    def __init__(
-        self, lease: Lease, head: Sequence[Result], rest: AsyncGenerator[Result, None], *, said: Transcript | None = None
-    ) -> None:
-        """Begin with *head*, which was read already, and go on with *rest*; *said* grows by itself where it is given."""
+    def __init__(self, lease: Lease, head: Sequence[Result], rest: AsyncGenerator[Result, None]) -> None:
+        """Begin with *head*, which was read already, and go on with *rest*."""
         super().__init__(lease)
         self._head = head
         self._rest = rest
-        self._is_told = said is not None
-        self._transcript = said or Transcript()
+        self._is_told = False
+        self._transcript = Transcript()
         self.identity: Identity | None = None
+
+    def goes_on(self, said: Transcript, identity: Identity | None) -> None:
+        """Take up what an answer with *identity* delivered; *said* is told of results by whoever held them back."""
+        self._is_told, self._transcript, self.identity = True, said, identity
 
     @property
     def transcript(self) -> Transcript | None:

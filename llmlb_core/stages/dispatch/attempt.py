@@ -1,0 +1,162 @@
+"""One attempt of a call at one endpoint, until its first content is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from attrs import frozen
+
+from llmlb_core.contracts.endpoint import Exchange, Result
+from llmlb_core.contracts.streams import Identity
+from llmlb_core.domain.calls import Call
+from llmlb_core.domain.endpoints import Outcome
+from llmlb_core.domain.results import Vectors
+from llmlb_core.domain.transcript import Echo, Transcript
+from llmlb_core.errors import AnswerDiffers, CallError, EndpointFailed, EndpointTimeout
+from llmlb_core.stages.acquire import Lease
+from llmlb_core.stages.dispatch.answer import Answer, RelayedAnswer, ResultsAnswer
+from llmlb_core.stages.dispatch.echo import echoed
+from llmlb_core.stages.dispatch.tries import TOO_SLOW
+from llmlb_core.telemetry.log import get_logger
+from llmlb_core.upstream.refusals import speaks_of_window
+
+MAX_HELD = 64
+"""Results without content that are held back while failover is still free."""
+
+_log = get_logger("dispatch")
+
+
+class WindowTooSmall(Exception):
+    """A server refused the prompt as too long for its model.
+
+    Attributes:
+        answer: Its own, whole; the client is given it where no other model may take the call.
+    """
+
+    def __init__(self, answer: RelayedAnswer) -> None:
+        """Keep *answer*."""
+        super().__init__()
+        self.answer = answer
+
+
+@frozen
+class Follows:
+    """What the answer goes on with.
+
+    Attributes:
+        delivered: What is out of an answer that broke: it is said again, compared and held back.
+        identity: What the events of that answer have in common.
+    """
+
+    delivered: Transcript
+    identity: Identity | None
+
+
+async def attempt(call: Call, lease: Lease, limit_s: float, follows: Follows | None = None) -> Answer:
+    """Return the answer of the lease's endpoint when its first content is there; gives the lease back if there is none.
+
+    Args:
+        call: Of the endpoint's dialect, or with its canonical request.
+        lease: Owned from the first moment.
+        limit_s: How long the first content of a stream may take; 0 = as long as the endpoint's own limits say.
+        follows: What it goes on with; None = it is the first.
+
+    Raises:
+        CallError: The attempt failed.
+        WindowTooSmall: The prompt does not fit this model.
+    """
+    open_it = _relay if lease.endpoint.speaks(call.dialect.name) else _open
+    return await open_it(call, lease, limit_s, follows)
+
+
+async def _open(call: Call, lease: Lease, limit_s: float, follows: Follows | None) -> Answer:
+    results = lease.endpoint.open(call, lease.target.model)
+    assert isinstance(results, AsyncGenerator)
+    echo = None
+    if follows is not None:
+        echo = Echo(follows.delivered)
+        results = echoed(results, echo, lease.endpoint.name)
+    outcome: Outcome | None = Outcome.CANCELLED
+    failure: CallError | None = None
+    try:
+        if limit_s:
+            try:
+                async with asyncio.timeout(limit_s):
+                    held = await _first_content(results)
+            except TimeoutError:
+                raise EndpointTimeout(
+                    f"Endpoint '{lease.endpoint.name}' sent nothing of its stream within {limit_s:g} s.", code=TOO_SLOW
+                ) from None
+        else:
+            held = await _first_content(results)
+        answer = ResultsAnswer(lease, held, results)
+        if echo is not None and follows is not None:
+            answer.goes_on(echo.said, follows.identity)
+    except CallError as error:
+        outcome, failure = Outcome.FAILED, error
+        raise
+    except Exception as error:
+        outcome, failure = Outcome.FAILED, _defect(call, lease)
+        raise failure from error
+    else:
+        outcome = None
+        if lease.is_probe:
+            lease.proved()
+        return answer
+    finally:
+        if outcome is not None:
+            try:
+                await results.aclose()
+            finally:
+                lease.release(outcome, failure)
+                failure = None  # its traceback knows this frame: no circle
+
+
+async def _first_content(results: AsyncGenerator[Result, None]) -> list[Result]:
+    held: list[Result] = []
+    async for result in results:
+        held.append(result)
+        if isinstance(result, Vectors) or result.has_content or len(held) >= MAX_HELD:
+            break
+    return held
+
+
+async def _relay(call: Call, lease: Lease, limit_s: float, follows: Follows | None) -> Answer:
+    """Send *call* as it is and wait until its answer commits."""
+    outcome: Outcome | None = Outcome.CANCELLED
+    exchange: Exchange | None = None
+    failure: CallError | None = None
+    try:
+        exchange = lease.endpoint.relay(call, lease.target.model)
+        if limit_s:
+            exchange.hasten(limit_s)
+        if follows is not None and not exchange.follow(follows.delivered, follows.identity):
+            raise AnswerDiffers(f"Nothing can go on with what endpoint '{lease.endpoint.name}' would answer.")
+        await exchange.committed
+    except CallError as error:
+        outcome, failure = Outcome.FAILED, error
+        raise
+    except Exception as error:
+        outcome, failure = Outcome.FAILED, _defect(call, lease)
+        raise failure from error
+    else:
+        outcome = None
+        if lease.is_probe:
+            lease.proved()
+        if exchange.status != 200 and exchange.is_complete and speaks_of_window(exchange.status, exchange.told):
+            raise WindowTooSmall(RelayedAnswer(lease, exchange))
+        return RelayedAnswer(lease, exchange)
+    finally:
+        # Decided by what happened here, not by the future: a client may leave in the very step in which the answer commits.
+        if outcome is not None:
+            if exchange is not None:
+                exchange.abort()
+            lease.release(outcome, failure)
+            failure = None  # its traceback knows this frame: no circle
+
+
+def _defect(call: Call, lease: Lease) -> EndpointFailed:
+    """Log the exception being handled: an endpoint of a plugin raised it, so it is this attempt's failure, not ours."""
+    _log.exception("endpoint_raised", endpoint=lease.endpoint.name, call=call.id)
+    return EndpointFailed(f"Endpoint '{lease.endpoint.name}' failed unexpectedly; the server's log has the details.")
