@@ -71,7 +71,7 @@ def _failover() -> Sequence[Case]:
             sees=OTHER,
             rules=(1, 3, 4),
             faults=then_works(name),
-            waits=("first_token_s", "plain_s"),
+            waits=("switch_s", "plain_s"),
             least_visits=2,
             most_visits=2,
         )
@@ -187,7 +187,7 @@ def _errors() -> Sequence[Case]:
     all_fail: dict[str, tuple[tuple[int, ...], str]] = {
         "500": ((502,), "answers 500"),
         "reset_before_head": ((502,), "resets every connection"),
-        "429_retry_after_60": ((429,), "answers 429 with `Retry-After: 60`"),
+        "429_retry_after_6": ((429,), "answers 429 with `Retry-After: 6`, longer than anybody waits"),
         "html_200": ((502,), "answers with a web page"),
     }
     found += [
@@ -200,7 +200,7 @@ def _errors() -> Sequence[Case]:
             want="error",
             statuses=statuses,
             extra_s=6,
-            recovers_s=70 if "429" in name else 40,
+            recovers_s=20,
         )
         for name, (statuses, says) in all_fail.items()
     ]
@@ -216,7 +216,7 @@ def _errors() -> Sequence[Case]:
             want="error",
             statuses=(504,),
             most_visits=1,
-            recovers_s=40,
+            recovers_s=20,
             waits=("first_token_s", "head_s", "plain_s"),
         ),
         Case(
@@ -228,7 +228,7 @@ def _errors() -> Sequence[Case]:
             want="error",
             statuses=(504,),
             most_visits=2,
-            recovers_s=40,
-            waits=("first_token_s", "head_s", "plain_s", "plain_s"),
+            recovers_s=20,
+            waits=("switch_s", "first_token_s", "head_s", "plain_s", "plain_s"),
         ),
     ]

@@ -44,6 +44,7 @@ FAULTS: Mapping[str, Fault] = {
     "429": refusal(429, "rate_limit_exceeded"),
     "429_retry_after_1": refusal(429, "rate_limit_exceeded", retry_after="1"),
     "429_retry_after_60": refusal(429, "rate_limit_exceeded", retry_after="60"),
+    "429_retry_after_6": refusal(429, "rate_limit_exceeded", retry_after="6"),
     "503_retry_after_1": refusal(503, "overloaded", retry_after="1"),
     "400": refusal(400, "invalid_value", "'temperature' must be at most 2."),
     "401": refusal(401, "invalid_api_key"),
