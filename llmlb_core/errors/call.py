@@ -244,6 +244,8 @@ class NoEndpoint(CallError):
     status = 503
     type = "service_unavailable"
     code = "no_capable_nodes"
+    is_retryable = True
+    about = "endpoint"
 
 
 class ModelLoading(CallError):
@@ -252,6 +254,8 @@ class ModelLoading(CallError):
     status = 503
     type = "service_unavailable"
     code = "model_loading"
+    is_retryable = True
+    about = "endpoint"
 
 
 class ShuttingDown(CallError):

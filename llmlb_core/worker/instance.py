@@ -41,6 +41,11 @@ class Instance(Lifecycle, Endpoint):
             return f"{self.reason} Next try in {self._backoff.remaining_s:.0f} s."
         return None
 
+    def context_tokens(self, model: str) -> int | None:
+        """What the loaded engine has; before that, what settings say."""
+        del model
+        return self._ready.context_tokens if self._ready is not None else self.spec.model.context_tokens
+
     async def open(self, call: Call, model: str) -> AsyncGenerator[Result, None]:
         """Run *call* in the worker, which is started where it does not run.
 

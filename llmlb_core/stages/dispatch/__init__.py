@@ -1,6 +1,6 @@
 """Stage 7: lease → answer. Tries until the first content is there; from then on the answer is committed to one endpoint."""
 
 from llmlb_core.stages.dispatch.answer import Answer, RelayedAnswer, ResultsAnswer
-from llmlb_core.stages.dispatch.attempts import Dispatch
+from llmlb_core.stages.dispatch.dispatch import Dispatch
 
 __all__ = ["Answer", "Dispatch", "RelayedAnswer", "ResultsAnswer"]

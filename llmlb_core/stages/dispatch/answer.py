@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from typing import TYPE_CHECKING
 
 from llmlb_core.contracts.endpoint import Exchange, Result
 from llmlb_core.domain.endpoints import Outcome
 from llmlb_core.stages.acquire import Lease
+
+if TYPE_CHECKING:
+    from llmlb_core.stages.dispatch.tries import Tries
 
 
 class Answer(ABC):
@@ -17,7 +21,10 @@ class Answer(ABC):
         model: The name of the model that serves the call.
         lease: Given back by ``close``.
         outcome: How it ended, as far as it has.
+        tries: What was tried before; None where it was the first attempt.
     """
+
+    tries: Tries | None = None
 
     def __init__(self, lease: Lease) -> None:
         """Hold *lease*."""

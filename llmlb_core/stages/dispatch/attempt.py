@@ -1,76 +1,71 @@
-"""Trying a call at one endpoint after another, until content comes."""
+"""One attempt of a call at one endpoint, until its first content is there."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator
 
 from llmlb_core.contracts.endpoint import Exchange, Result
 from llmlb_core.domain.calls import Call
-from llmlb_core.domain.endpoints import Outcome, Target
-from llmlb_core.domain.records import Attempt, Record
+from llmlb_core.domain.endpoints import Outcome
 from llmlb_core.domain.results import Vectors
-from llmlb_core.errors import CallError, EndpointFailed, ModelLoading, NoEndpoint
-from llmlb_core.stages.acquire import Acquire, Lease
+from llmlb_core.errors import CallError, EndpointFailed, EndpointTimeout
+from llmlb_core.stages.acquire import Lease
 from llmlb_core.stages.dispatch.answer import Answer, RelayedAnswer, ResultsAnswer
+from llmlb_core.stages.dispatch.tries import TOO_SLOW
 from llmlb_core.telemetry.log import get_logger
+from llmlb_core.upstream.refusals import speaks_of_window
 
-MAX_ATTEMPTS = 3
 MAX_HELD = 64
 """Results without content that are held back while failover is still free."""
 
 _log = get_logger("dispatch")
 
 
-class Dispatch:
-    """Opens the call at the leased endpoint; after a failure that allows it, at another one."""
+class WindowTooSmall(Exception):
+    """A server refused the prompt as too long for its model.
 
-    def __init__(self, acquire: Acquire) -> None:
-        """Get further leases from *acquire*."""
-        self._acquire = acquire
+    Attributes:
+        answer: Its own, whole; the client is given it where no other model may take the call.
+    """
 
-    async def __call__(self, call: Call, targets: Sequence[Target], lease: Lease, record: Record) -> Answer:
-        """Return an answer whose first content is there. Owns *lease* from the first moment.
-
-        Raises:
-            CallError: What the last attempt failed with.
-        """
-        tried: frozenset[str] = frozenset()
-        while True:
-            started_at = time.monotonic()
-            try:
-                return await (_relay(call, lease) if lease.endpoint.speaks(call.dialect.name) else _open(call, lease))
-            except CallError as error:
-                tried |= {lease.endpoint.id}
-                seconds = time.monotonic() - started_at
-                record.attempts.append(Attempt(lease.endpoint.name, "failed", error.code, seconds, lease.choice.reason))
-                if not error.is_retryable or len(tried) >= MAX_ATTEMPTS:
-                    raise _last_word(error) from None
-                try:
-                    lease = await self._acquire(call, targets, exclude=tried)
-                except NoEndpoint:
-                    raise _last_word(error) from None
+    def __init__(self, answer: RelayedAnswer) -> None:
+        """Keep *answer*."""
+        super().__init__()
+        self.answer = answer
 
 
-def _last_word(error: CallError) -> CallError:
-    """Return what the client is told after the last attempt: what still loads is no failure, it is there in a while."""
-    if isinstance(error, EndpointFailed) and error.code == "model_loading":
-        return ModelLoading(error.message, retry_after_s=error.retry_after_s)
-    return error
+async def attempt(call: Call, lease: Lease, limit_s: float) -> Answer:
+    """Return the answer of the lease's endpoint when its first content is there; gives the lease back if there is none.
+
+    Args:
+        call: Of the endpoint's dialect, or with its canonical request.
+        lease: Owned from the first moment.
+        limit_s: How long the first content of a stream may take; 0 = as long as the endpoint's own limits say.
+
+    Raises:
+        CallError: The attempt failed.
+        WindowTooSmall: The prompt does not fit this model.
+    """
+    return await (_relay(call, lease, limit_s) if lease.endpoint.speaks(call.dialect.name) else _open(call, lease, limit_s))
 
 
-async def _open(call: Call, lease: Lease) -> Answer:
-    """Open *call* at the lease's endpoint and wait for its first content; gives the lease back if there is none."""
+async def _open(call: Call, lease: Lease, limit_s: float) -> Answer:
     results = lease.endpoint.open(call, lease.target.model)
     assert isinstance(results, AsyncGenerator)
     outcome: Outcome | None = Outcome.CANCELLED
     failure: CallError | None = None
     try:
-        held: list[Result] = []
-        async for result in results:
-            held.append(result)
-            if isinstance(result, Vectors) or result.has_content or len(held) >= MAX_HELD:
-                break
+        if limit_s:
+            try:
+                async with asyncio.timeout(limit_s):
+                    held = await _first_content(results)
+            except TimeoutError:
+                raise EndpointTimeout(
+                    f"Endpoint '{lease.endpoint.name}' sent nothing of its stream within {limit_s:g} s.", code=TOO_SLOW
+                ) from None
+        else:
+            held = await _first_content(results)
         answer = ResultsAnswer(lease, held, results)
     except CallError as error:
         outcome, failure = Outcome.FAILED, error
@@ -92,13 +87,24 @@ async def _open(call: Call, lease: Lease) -> Answer:
                 failure = None  # its traceback knows this frame: no circle
 
 
-async def _relay(call: Call, lease: Lease) -> Answer:
+async def _first_content(results: AsyncGenerator[Result, None]) -> list[Result]:
+    held: list[Result] = []
+    async for result in results:
+        held.append(result)
+        if isinstance(result, Vectors) or result.has_content or len(held) >= MAX_HELD:
+            break
+    return held
+
+
+async def _relay(call: Call, lease: Lease, limit_s: float) -> Answer:
     """Send *call* as it is and wait until its answer commits."""
     outcome: Outcome | None = Outcome.CANCELLED
-    failure: CallError | None = None
     exchange: Exchange | None = None
+    failure: CallError | None = None
     try:
         exchange = lease.endpoint.relay(call, lease.target.model)
+        if limit_s:
+            exchange.hasten(limit_s)
         await exchange.committed
     except CallError as error:
         outcome, failure = Outcome.FAILED, error
@@ -110,6 +116,8 @@ async def _relay(call: Call, lease: Lease) -> Answer:
         outcome = None
         if lease.is_probe:
             lease.proved()
+        if exchange.status != 200 and exchange.is_complete and speaks_of_window(exchange.status, exchange.told):
+            raise WindowTooSmall(RelayedAnswer(lease, exchange))
         return RelayedAnswer(lease, exchange)
     finally:
         # Decided by what happened here, not by the future: a client may leave in the very step in which the answer commits.
