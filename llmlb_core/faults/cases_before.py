@@ -164,7 +164,7 @@ def _errors() -> Sequence[Case]:
     """Return what ends in an error, at once or after a bounded number of attempts (rules 2 to 4)."""
     passed_on = {
         "400": (400, "invalid_value", "refuses a parameter: 400"),
-        "404": (404, "model_not_found", "does not know the model: 404"),
+        "404": (404, "not_found", "answers 404"),
         "413": (413, "body_too_large", "finds the request too large: 413"),
         "422": (422, "unprocessable", "answers 422"),
         "context_length": (400, "context_length_exceeded", "finds the prompt too long"),
@@ -206,6 +206,15 @@ def _errors() -> Sequence[Case]:
     ]
     return [
         *found,
+        Case(
+            name="model_gone",
+            says="no longer has the model: 404 `model_not_found`",
+            sees="a whole answer, of another endpoint, or 404 in the server's words",
+            rules=(2,),
+            faults=then_works("404_model"),
+            want="truthful",
+            most_visits=2,
+        ),
         Case(
             name="only_silent",
             says="the only endpoint does not begin its answer",
