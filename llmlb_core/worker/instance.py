@@ -8,10 +8,11 @@ from collections.abc import AsyncGenerator
 from llmlb_core.contracts.endpoint import Endpoint, Result
 from llmlb_core.domain.calls import Call
 from llmlb_core.errors import EngineFailed, InternalError, InvalidRequest
-from llmlb_core.worker.lifecycle import Lifecycle, Surroundings
+from llmlb_core.worker.lifecycle import Lifecycle
 from llmlb_core.worker.limits import resident_bytes
 from llmlb_core.worker.loading import Spec
 from llmlb_core.worker.snapshot import InstanceSnapshot, State
+from llmlb_core.worker.surroundings import Surroundings
 
 
 class Instance(Lifecycle, Endpoint):
