@@ -46,6 +46,7 @@ def _failover() -> Sequence[Case]:
         "reset": "resets the connection in the middle of its answer",
         "cut": "closes the connection in the middle of its answer",
         "bad_event": "answers with JSON that is broken",
+        "garbage": "answers with JSON in which bytes are no UTF-8",
     }
     rows: list[tuple[str, str, tuple[Mode, ...]]] = [(name, says, MODES) for name, says in both.items()]
     rows += [(name, says, STREAM) for name, says in stream.items()]
