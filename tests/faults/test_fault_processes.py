@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 
 import httpx
@@ -124,6 +125,23 @@ def test_the_doctor_breaks_things_behind_a_running_server_and_cleans_up(live):
     assert (0, "") == (done.returncode, done.stderr)
     assert "4 of 4 passed." in done.stdout
     assert "1, 2, 3  answers 500" in done.stdout
+    assert 0 == endpoint_count(live)
+
+
+def test_the_doctor_cleans_up_when_it_is_ended(live):
+    """SIGTERM in the middle: no scratch endpoint is left."""
+    command = [sys.executable, "-m", "llmlb_core", "doctor", "faults", "--url", live.url, "--key", live.key, "--only", "silent"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 30
+        while not endpoint_count(live) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        were_there = endpoint_count(live)
+        process.terminate()
+        _, told = process.communicate(timeout=30)
+
+    assert were_there
+    assert 130 == process.returncode
+    assert "Traceback" not in told
     assert 0 == endpoint_count(live)
 
 
