@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import signal
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -59,7 +61,10 @@ def faults(
     if is_list:
         print("\n".join(f"{case.name}  {case.says}" for case in chosen))
         return
-    card = asyncio.run(_examine(url, key, (listen, reach or ""), chosen, at_a_time))
+    try:
+        card = asyncio.run(_examine(url, key, (listen, reach or ""), chosen, at_a_time))
+    except asyncio.CancelledError:
+        raise click.Abort from None
     print(json.dumps(card.document(), indent=2) if as_json else "\n".join(card.lines()))
     if not card.is_passed:
         raise click.exceptions.Exit(1)
@@ -73,6 +78,10 @@ async def _examine(url: str, key: str, place: tuple[str, str], cases: Sequence[C
     from llmlb_core.faults.server import FaultServer
 
     listen, reach = place
+    task = asyncio.current_task()
+    assert task is not None
+    with contextlib.suppress(NotImplementedError):  # Windows; whoever ends it there ends it at once
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with FaultServer.open(listen, shown_as=reach) as server:
         scratch = Scratch(url, key, server)
         await scratch.check()

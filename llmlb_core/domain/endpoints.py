@@ -20,10 +20,12 @@ class Target:
         endpoints: In stable order; routing decides among them.
         ids: Of the endpoints.
         candidates: One for each endpoint; whoever looks at them writes in the load of that moment.
+        is_fallback: Whether it is not the model that the client named, but one that may stand in for it.
     """
 
     model: str
     endpoints: tuple[Endpoint, ...]
+    is_fallback: bool = False
     ids: frozenset[str] = field(init=False)
     candidates: tuple[Candidate, ...] = field(init=False, repr=False)
 

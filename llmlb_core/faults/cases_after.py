@@ -63,7 +63,7 @@ def after_content() -> Sequence[Case]:
             faults=(FAULTS["reset"],),
             modes=STREAM,
             want="in_band",
-            recovers_s=40,
+            recovers_s=20,
         ),
         Case(
             name="replay_completions",

@@ -46,6 +46,7 @@ def _failover() -> Sequence[Case]:
         "reset": "resets the connection in the middle of its answer",
         "cut": "closes the connection in the middle of its answer",
         "bad_event": "answers with JSON that is broken",
+        "garbage": "answers with JSON in which bytes are no UTF-8",
     }
     rows: list[tuple[str, str, tuple[Mode, ...]]] = [(name, says, MODES) for name, says in both.items()]
     rows += [(name, says, STREAM) for name, says in stream.items()]
@@ -71,7 +72,7 @@ def _failover() -> Sequence[Case]:
             sees=OTHER,
             rules=(1, 3, 4),
             faults=then_works(name),
-            waits=("first_token_s", "plain_s"),
+            waits=("switch_s", "plain_s"),
             least_visits=2,
             most_visits=2,
         )
@@ -164,7 +165,7 @@ def _errors() -> Sequence[Case]:
     """Return what ends in an error, at once or after a bounded number of attempts (rules 2 to 4)."""
     passed_on = {
         "400": (400, "invalid_value", "refuses a parameter: 400"),
-        "404": (404, "model_not_found", "does not know the model: 404"),
+        "404": (404, "not_found", "answers 404"),
         "413": (413, "body_too_large", "finds the request too large: 413"),
         "422": (422, "unprocessable", "answers 422"),
         "context_length": (400, "context_length_exceeded", "finds the prompt too long"),
@@ -187,7 +188,7 @@ def _errors() -> Sequence[Case]:
     all_fail: dict[str, tuple[tuple[int, ...], str]] = {
         "500": ((502,), "answers 500"),
         "reset_before_head": ((502,), "resets every connection"),
-        "429_retry_after_60": ((429,), "answers 429 with `Retry-After: 60`"),
+        "429_retry_after_6": ((429,), "answers 429 with `Retry-After: 6`, longer than anybody waits"),
         "html_200": ((502,), "answers with a web page"),
     }
     found += [
@@ -200,12 +201,21 @@ def _errors() -> Sequence[Case]:
             want="error",
             statuses=statuses,
             extra_s=6,
-            recovers_s=70 if "429" in name else 40,
+            recovers_s=20,
         )
         for name, (statuses, says) in all_fail.items()
     ]
     return [
         *found,
+        Case(
+            name="model_gone",
+            says="no longer has the model: 404 `model_not_found`",
+            sees="a whole answer, of another endpoint, or 404 in the server's words",
+            rules=(2,),
+            faults=then_works("404_model"),
+            want="truthful",
+            most_visits=2,
+        ),
         Case(
             name="only_silent",
             says="the only endpoint does not begin its answer",
@@ -216,7 +226,7 @@ def _errors() -> Sequence[Case]:
             want="error",
             statuses=(504,),
             most_visits=1,
-            recovers_s=40,
+            recovers_s=20,
             waits=("first_token_s", "head_s", "plain_s"),
         ),
         Case(
@@ -228,7 +238,7 @@ def _errors() -> Sequence[Case]:
             want="error",
             statuses=(504,),
             most_visits=2,
-            recovers_s=40,
-            waits=("first_token_s", "head_s", "plain_s", "plain_s"),
+            recovers_s=20,
+            waits=("switch_s", "first_token_s", "head_s", "plain_s", "plain_s"),
         ),
     ]

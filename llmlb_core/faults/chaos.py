@@ -19,8 +19,8 @@ from llmlb_core.faults.named import FAULTS
 from llmlb_core.faults.server import FaultServer
 from llmlb_core.faults.told import has_content, read_told
 
-NOT_FOR_CHANCE = ("length_too_short", "huge_event", "429_retry_after_60", "no_finish", "choice_unfinished")
-"""Left out of random schedules: too large for a steady load, a cool-down of a minute, or whole texts that only lack their end."""
+NOT_FOR_CHANCE = ("length_too_short", "huge_event", "429_retry_after_6", "429_retry_after_60", "no_finish", "choice_unfinished")
+"""Left out of random schedules: too large for a steady load, long cool-downs, or whole texts that only lack their end."""
 CHANCES: Sequence[str] = tuple(name for name in FAULTS if name not in NOT_FOR_CHANCE)
 SILENT: Sequence[str] = tuple(
     name for name in CHANCES if name.startswith(("silent", "stall")) or name in ("no_sentinel_open", "open_after_sentinel")

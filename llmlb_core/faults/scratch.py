@@ -57,16 +57,18 @@ class Scratch:
         model = f"llmlb-doctor-{self._run}-{case.name}-{mode}".replace("_", "-")
         ids = self._ids_by_model[model] = []
         limits: dict[str, float] = {}
+        registering: asyncio.Task[dict[str, float]] | None = None
         try:
             for number in range(case.endpoints):
                 name = f"{model}-{'abcdefgh'[number]}"
                 self._server.models[name] = [model]
-                shown = await self._ask("POST", "/v0/endpoints", self._registration(case, number, name, model))
-                ids.append(shown["id"])
-                self.registered.add(shown["id"])
-                limits = shown.get("timeouts") or limits
+                registering = asyncio.create_task(self._register(ids, self._registration(case, number, name, model)))
+                # Whoever is cancelled in between does not know whether it was registered: it waits to learn the id.
+                limits = await asyncio.shield(registering) or limits
             yield Ground(model, limits)
         finally:
+            if registering is not None:
+                await asyncio.gather(registering, return_exceptions=True)
             await asyncio.shield(self._remove(ids))
             for number in range(case.endpoints):
                 self._server.models.pop(f"{model}-{'abcdefgh'[number]}", None)
@@ -92,6 +94,14 @@ class Scratch:
             "max_in_flight": 8,
             "notes": "A scratch endpoint of 'llmlb doctor faults'; it may be removed.",
         }
+
+    async def _register(self, ids: list[str], body: dict[str, Any]) -> dict[str, float]:
+        """Register, note the id, and return the limits."""
+        shown = await self._ask("POST", "/v0/endpoints", body)
+        ids.append(shown["id"])
+        self.registered.add(shown["id"])
+        limits: dict[str, float] = shown.get("timeouts") or {}
+        return limits
 
     async def _remove(self, ids: list[str]) -> None:
         for each in ids:

@@ -44,6 +44,7 @@ class Directory:
     """The models of this server: ``stages.resolve.Directory`` for the pipeline, ``ModelView`` for plugins.
 
     Attributes:
+        fallbacks: Names of models that may stand in for others, by the others' names in lower case.
         on_gone: Called when a model of this machine is served no more: somebody may be waiting for it.
     """
 
@@ -55,6 +56,7 @@ class Directory:
         self._view = CatalogueView(catalogue, self._state, self._choose)
         self._instances: dict[str, tuple[LocalModel, Instance]] = {}
         self._removals: set[asyncio.Task[None]] = set()
+        self.fallbacks: Mapping[str, tuple[str, ...]] = {}
         self.on_gone: list[Callable[[], None]] = []
 
     def lookup(self, name: str, need: Capability, operation: Operation) -> tuple[Target, tuple[Capability, ...]]:
@@ -96,6 +98,17 @@ class Directory:
             return fit, capabilities
         beside = () if fit is None else fit.endpoints
         return Target(model.id, (self._instance(model), *beside)), capabilities
+
+    def use_fallbacks(self, fallbacks: Mapping[str, tuple[str, ...]]) -> None:
+        """Resolve by *fallbacks* from now on."""
+        self.fallbacks = fallbacks
+
+    def has(self, name: str) -> bool:
+        """Whether anything here has *name* now; cheap also where nothing has."""
+        if self._servers.shared(name) is not None or self._catalogue.local(name) is not None:
+            return True
+        self._refresh()
+        return self._catalogue.local(name) is not None
 
     def list(self) -> Sequence[ModelInfo]:
         """All models, in order of id; also what was added since the last look."""

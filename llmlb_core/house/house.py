@@ -16,6 +16,7 @@ from llmlb_core.house.bare import FirstCome, NoRouter
 from llmlb_core.house.breaker_metrics import watch_breakers
 from llmlb_core.house.directory import Directory, LocalRooms
 from llmlb_core.house.endpoint_office import EndpointOffice
+from llmlb_core.house.fallbacks import Fallbacks
 from llmlb_core.house.models_view import LateModelView
 from llmlb_core.house.recording import make_taps, open_recorder, watch_house
 from llmlb_core.models.catalogue import Catalogue
@@ -70,7 +71,10 @@ class House:
         self._pipeline: Pipeline | None = None
         self._supervisor: Supervisor | None = None
         self._endpoints: EndpointOffice | None = None
+        self._breakers: Breakers | None = None
         self._routers: RouterTable | None = None
+        self._directory: Directory | None = None
+        self._fallbacks: Fallbacks | None = None
 
     @property
     def routers(self) -> RouterTable:
@@ -89,6 +93,23 @@ class House:
         """The registered servers; only while the house is open."""
         assert self._endpoints is not None, "the house is not open"
         return self._endpoints
+
+    @property
+    def fallbacks(self) -> Fallbacks:
+        """Which models may stand in for which; only while the house is open."""
+        assert self._fallbacks is not None, "the house is not open"
+        return self._fallbacks
+
+    def has_model(self, name: str) -> bool:
+        """Whether anything here has the model *name*; only while the house is open."""
+        assert self._directory is not None, "the house is not open"
+        return self._directory.has(name)
+
+    @property
+    def breakers(self) -> Breakers:
+        """The circuit breakers of all endpoints; only while the house is open."""
+        assert self._breakers is not None, "the house is not open"
+        return self._breakers
 
     def selections(self) -> Mapping[Labels, float]:
         """Return how many answered calls went to each endpoint, and why: by endpoint and reason."""
@@ -132,14 +153,14 @@ class House:
             sweep = Sweep(asyncio.get_running_loop())
             rooms.callback(sweep.stop)
             servers = find_servers(settings, os.environ)
-            breakers = Breakers(settings.circuit_breaker)
+            breakers = self._breakers = Breakers(settings.circuit_breaker)
             rooms.callback(breakers.stop)
             office = EndpointOffice(
                 settings, registry.endpoint_kinds, sweep, current_database(), servers=servers, breakers=breakers
             )
             self._endpoints = office
             rooms.callback(office.registry.close)
-            directory = Directory(catalogue, LocalRooms(registry.engines, devices, supervisor), office.registry)
+            directory = self._directory = Directory(catalogue, LocalRooms(registry.engines, devices, supervisor), office.registry)
             self._models.fill(directory)
             warmup_wait_s = settings.workers.warmup_wait_s
             acquire = Acquire(routers, policy, settings.admission, warmup_wait_s=warmup_wait_s, breakers=breakers)
@@ -152,6 +173,8 @@ class House:
             for told_of_models in (office.registry.on_models, directory.on_gone):
                 told_of_models.append(pipeline.acquire.look_again)
             await rooms.enter_async_context(office.running())
+            self._fallbacks = Fallbacks(settings, current_database(), directory.use_fallbacks)
+            await self._fallbacks.open(directory.has)
             for instance in directory.preloaded():
                 instance.begin()
             self.is_open = True
@@ -163,7 +186,7 @@ class House:
 
     def _build_pipeline(self, directory: Directory, acquire: Acquire, recorder: Recorder) -> Pipeline:
         settings, registry = self.settings, self.host.registry
-        dispatch = Dispatch(acquire)
+        dispatch = Dispatch(acquire, settings.dispatch)
         return Pipeline(
             authenticate=Authenticate(
                 # One that settings name is missing only where no plugin is installed at all: then nobody enters.

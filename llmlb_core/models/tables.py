@@ -70,6 +70,8 @@ def check_tables(settings: Settings) -> dict[str, Table]:
     tables: dict[str, Table] = {}
     owner_by_name: dict[str, str] = {}
     for written, own in settings.models.items():
+        if own.fallback and evolve(own, fallback=(), router=None) == ModelSettings():
+            continue  # only says what stands in for it: registered servers may have it, or nobody
         table = _check(written, own, settings)
         if table.id in tables:
             raise SettingsInvalid(f'models."{written}" is there twice, in upper and lower case')

@@ -10,7 +10,7 @@ from llmlb_core.domain.endpoints import Outcome, Target
 from llmlb_core.domain.records import Attempt, Record
 from llmlb_core.domain.results import Usage
 from llmlb_core.errors import CallError, NoEndpoint
-from llmlb_core.settings.sections import AdmissionSettings
+from llmlb_core.settings.sections import AdmissionSettings, DispatchSettings
 from llmlb_core.simulate.brought import Brought
 from llmlb_core.simulate.calls import CallMaker
 from llmlb_core.simulate.endpoint import SimulatedEndpoint, Work
@@ -19,9 +19,10 @@ from llmlb_core.simulate.planned import Planned
 from llmlb_core.simulate.scenario import Scenario
 from llmlb_core.simulate.tally import Result, Tally
 from llmlb_core.stages.acquire import Acquire, Lease
-from llmlb_core.stages.dispatch.attempts import MAX_ATTEMPTS
 
 CALL_TIMEOUT_S = 600.0
+MAX_ATTEMPTS = DispatchSettings().max_attempts
+"""Of one call, each at another endpoint: nothing is simulated of waiting for the same one."""
 
 
 class Run:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from attrs import evolve
+
 from llmlb_core.contracts.auth import Authorizer
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Target
@@ -30,7 +32,7 @@ class Authorize:
 
         Raises:
             Forbidden: The principal may not use inference at all.
-            ModelNotAllowed: Every target is vetoed; the message is the first veto.
+            ModelNotAllowed: The model that the client named is vetoed, or all that could stand in for it.
             RateLimited: A quota of the principal is used up.
         """
         principal = call.principal
@@ -39,10 +41,10 @@ class Authorize:
         allowed = targets
         for each in self._vetoing:
             for target in allowed:
-                veto = each.veto(principal, call, target)
+                veto = each.veto(principal, _of_fallback(call, target) if target.is_fallback else call, target)
                 if veto:
                     allowed = tuple([other for other in allowed if other is not target])
-                    if not allowed:
+                    if not allowed or (target is targets[0] and not target.is_fallback):
                         raise ModelNotAllowed(veto, param="model")
         for each in self._counting:
             each.admit(principal, call)
@@ -51,5 +53,16 @@ class Authorize:
     def again(self, call: Call, targets: tuple[Target, ...]) -> tuple[Target, ...]:
         """Return the targets that nobody vetoes, for a call that was let in and waits; it is not counted twice."""
         for each in self._vetoing:
-            targets = tuple([target for target in targets if not each.veto(call.principal, call, target)])
+            targets = tuple(
+                [
+                    target
+                    for target in targets
+                    if not each.veto(call.principal, _of_fallback(call, target) if target.is_fallback else call, target)
+                ]
+            )
         return targets
+
+
+def _of_fallback(call: Call, target: Target) -> Call:
+    """Return *call* as one of the fallback model: who may use a name may not use everything that stands in for it."""
+    return evolve(call, model=target.model)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from llmlb_core.domain.calls import Call, Operation
 from llmlb_core.domain.endpoints import Target
 from llmlb_core.domain.models import Capability
-from llmlb_core.errors import CapabilityMismatch
+from llmlb_core.errors import CallError, CapabilityMismatch, ModelNotFound, NoEndpoint, RouteNotSupported
+
+FALLBACK_HEADER = "x-llmlb-fallback"
+"""``off`` = serve this call with the model that it names, or not at all."""
+MOST_COPIES = 10_000
 
 _PHRASES = {
     Capability.TEXT_GENERATION: "text generation",
@@ -20,7 +25,17 @@ _PHRASES = {
 
 
 class Directory(Protocol):
-    """What knows which endpoints have which model."""
+    """What knows which endpoints have which model.
+
+    Attributes:
+        fallbacks: Names of models that may stand in for others, by the others' names in lower case.
+    """
+
+    fallbacks: Mapping[str, tuple[str, ...]]
+
+    def has(self, name: str) -> bool:
+        """Whether anything here has *name* now; cheap also where nothing has."""
+        ...
 
     def lookup(self, name: str, need: Capability, operation: Operation) -> tuple[Target, tuple[Capability, ...]]:
         """Return the target of *name*, those that can do *need* by the route of *operation*, and what the model can do.
@@ -39,28 +54,73 @@ class Resolve:
     def __init__(self, directory: Directory) -> None:
         """Look names up in *directory*."""
         self._directory = directory
+        self._copies: dict[tuple[str, Capability, Operation], Target] = {}
 
     def __call__(self, call: Call) -> tuple[Target, ...]:
-        """Return the targets, first choice first.
+        """Return the targets, first choice first: the model's own, then those of its fallback models.
 
         Raises:
             ModelNotFound: 404.
             CapabilityMismatch: 400 (32637000-F2).
             RouteNotSupported: 501 (24157000-F16).
         """
+        if self._directory.fallbacks:
+            return self._with_fallbacks(call, self._directory.fallbacks)
+        return (self._find(call, call.model),)
+
+    def _with_fallbacks(self, call: Call, fallbacks: Mapping[str, tuple[str, ...]]) -> tuple[Target, ...]:
+        if call.head.headers.get(FALLBACK_HEADER) == "off":
+            return (self._find(call, call.model),)
+        names = fallbacks.get(call.model.lower(), ())
+        targets: list[Target] = []
+        unknown: CallError | None = None
+        try:
+            targets.append(self._find(call, call.model))
+        except (ModelNotFound, NoEndpoint, RouteNotSupported) as error:
+            unknown = error
+        else:
+            names = names or fallbacks.get(targets[0].model.lower(), ())  # the client may have written another name of it
+        for name in names:
+            found = self._try(call, name)
+            if found is not None and all(found.model != each.model for each in targets):
+                targets.append(found)
+        if unknown is not None and not targets:
+            raise unknown
+        return tuple(targets)
+
+    def _try(self, call: Call, name: str) -> Target | None:
+        """Return the target of a fallback model; None where it is not here at the moment, or not made for this."""
+        if not self._directory.has(name):
+            return None
+        try:
+            return self._copy(self._find(call, name), name, call)
+        except (ModelNotFound, NoEndpoint, RouteNotSupported, CapabilityMismatch):
+            return None
+
+    def _copy(self, target: Target, name: str, call: Call) -> Target:
+        """Return *target* as one that stands in for another; the same one as before where nothing changed."""
+        key = name, call.route.needs, call.route.operation
+        known = self._copies.get(key)
+        if known is None or known.endpoints != target.endpoints:
+            if len(self._copies) >= MOST_COPIES:
+                self._copies.clear()
+            known = self._copies[key] = Target(target.model, target.endpoints, is_fallback=True)
+        return known
+
+    def _find(self, call: Call, name: str) -> Target:
         route = call.route
         needed = route.needs
-        target, capabilities = self._directory.lookup(call.model, needed, route.operation)
+        target, capabilities = self._directory.lookup(name, needed, route.operation)
         if needed not in capabilities:
-            raise _mismatch(call.model, needed, capabilities)
+            raise _mismatch(name, needed, capabilities)
         body, mark = call.body, route.image_mark
         # Images stand in a list within the list of messages: to find a second bracket takes a tenth of finding a word.
         if mark and body.find(b"[", body.find(b"[") + 1) >= 0 and mark in body:
             if Capability.VISION in capabilities:
-                target, _ = self._directory.lookup(call.model, Capability.VISION, route.operation)
+                target, _ = self._directory.lookup(name, Capability.VISION, route.operation)
             elif call.dialect.has_images(route, body):
-                raise _mismatch(call.model, Capability.VISION, capabilities)
-        return (target,)
+                raise _mismatch(name, Capability.VISION, capabilities)
+        return target
 
 
 def _mismatch(model: str, needed: Capability, capabilities: tuple[Capability, ...]) -> CapabilityMismatch:

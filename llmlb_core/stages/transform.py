@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from attrs import evolve
 
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Target
+from llmlb_core.errors import InvalidRequest
 
 
 class Transform:
@@ -16,16 +15,24 @@ class Transform:
     Decoding happens before a call may wait, so that bad input is refused at once and takes no slot.
     """
 
-    def __call__(self, call: Call, targets: Sequence[Target]) -> Call:
+    def __call__(self, call: Call, targets: tuple[Target, ...]) -> tuple[Call, tuple[Target, ...]]:
         """Return *call*, with its canonical request unless everything it may be sent to takes the body as it is.
+
+        A body that only fallback models cannot be given is no bad input: they are left out.
 
         Raises:
             InvalidRequest: With the ``param`` that is wrong.
         """
+        name = call.dialect.name
         for target in targets:
-            if not target.speaks(call.dialect.name):
+            if not target.speaks(name):
                 break
         else:
-            return call
-        decoded = call.dialect.decode(call.route, call.body)
-        return evolve(call, request=decoded.request, ignored=decoded.ignored)
+            return call, targets
+        try:
+            decoded = call.dialect.decode(call.route, call.body)
+        except InvalidRequest:
+            if not targets[0].speaks(name):
+                raise
+            return call, tuple([each for each in targets if each.speaks(name)])
+        return evolve(call, request=decoded.request, ignored=decoded.ignored), targets

@@ -1,4 +1,7 @@
-"""The tables of registered servers. No foreign keys: rows of a server are removed with it, in one transaction."""
+"""The tables of registered servers, and of what stands in for models.
+
+No foreign keys: rows of a server are removed with it, in one transaction.
+"""
 
 from __future__ import annotations
 
@@ -78,6 +81,18 @@ class HealthCheckRow(Model):
         """Of Tortoise."""
 
         table = "endpoint_health_checks"
+
+
+class FallbackRow(Model):
+    """What may stand in for one model, by an operator's word; the names are JSON text."""
+
+    model = fields.CharField(max_length=255, primary_key=True)
+    names = fields.TextField()
+
+    class Meta:
+        """Of Tortoise."""
+
+        table = "model_fallbacks"
 
 
 class RevisionRow(Model):

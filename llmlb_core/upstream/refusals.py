@@ -22,6 +22,8 @@ _REASONS: tuple[tuple[type[OSError], str], ...] = (
     (ConnectionError, "it closed the connection at once"),
 )
 
+_LASTING = frozenset({402, 501})
+"""Failures that are the same in a moment: an unpaid bill, a route that is not there."""
 _WINDOW_STATUSES = frozenset({400, 413, 422})
 _WINDOW_WORDS = (
     b"context_length_exceeded",  # OpenAI's code, which others use, too
@@ -67,17 +69,15 @@ def refusal(name: str, status: int, retry_after: str | None, body: bytes = b"") 
         return EndpointRefused(
             f"Endpoint '{name}' refused this server's own credential ({status}); its api_key is wrong or missing."
         )
+    error = EndpointFailed(f"Endpoint '{name}' {_answered(status)}.", retry_after_s=wait_s)
+    error.may_pass = not (300 <= status < 400 or status in _LASTING)
+    return error
+
+
+def _answered(status: int) -> str:
     if 300 <= status < 400:
-        error = EndpointFailed(f"Endpoint '{name}' answered with a redirect ({status}), which is not followed; correct its url.")
-        error.may_pass = False
-        return error
-    if status in (402, 501):
-        error = EndpointFailed(f"Endpoint '{name}' answered {status}.", retry_after_s=wait_s)
-        error.may_pass = False
-        return error
-    if status < 300:
-        return EndpointFailed(f"Endpoint '{name}' answered {status} where 200 with a body was expected.")
-    return EndpointFailed(f"Endpoint '{name}' answered {status}.", retry_after_s=wait_s)
+        return f"answered with a redirect ({status}), which is not followed; correct its url"
+    return f"answered {status}" if status >= 400 else f"answered {status} where 200 with a body was expected"
 
 
 def retry_after_s(value: str | None) -> float | None:

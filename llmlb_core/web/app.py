@@ -15,7 +15,7 @@ from llmlb_core.house import House
 from llmlb_core.settings.load import load_settings
 from llmlb_core.settings.sections import Settings
 from llmlb_core.web import errors
-from llmlb_core.web.admin import endpoints, health, node, plugins, queue, route, status
+from llmlb_core.web.admin import endpoints, health, models, node, plugins, queue, route, status
 from llmlb_core.web.door import Door
 from llmlb_core.web.guard import guard, guard_by_method
 
@@ -57,6 +57,9 @@ def create_app(settings: Settings | None = None, *, house: House | None = None) 
     servers = endpoints.blueprint(home)
     guard_by_method(servers, ("api", "endpoints"), "endpoints", lambda: home.pipeline.authenticate)
     _mount(app, servers, "/v0/endpoints")
+    about_models = models.blueprint(home)
+    guard_by_method(about_models, ("api", "endpoints"), "endpoints", lambda: home.pipeline.authenticate)
+    _mount(app, about_models, "/v0/models")
     for name, routes in home.host.registry.routes:
         _mount_plugin(app, home, name, routes)
     door = Door(app.asgi_app, lambda: home.pipeline, home.host.registry.dialects)

@@ -8,10 +8,11 @@ from collections.abc import AsyncGenerator
 from llmlb_core.contracts.endpoint import Endpoint, Result
 from llmlb_core.domain.calls import Call
 from llmlb_core.errors import EngineFailed, InternalError, InvalidRequest
-from llmlb_core.worker.lifecycle import Lifecycle, Surroundings
+from llmlb_core.worker.lifecycle import Lifecycle
 from llmlb_core.worker.limits import resident_bytes
 from llmlb_core.worker.loading import Spec
 from llmlb_core.worker.snapshot import InstanceSnapshot, State
+from llmlb_core.worker.surroundings import Surroundings
 
 
 class Instance(Lifecycle, Endpoint):
@@ -40,6 +41,11 @@ class Instance(Lifecycle, Endpoint):
         if self.state is State.FAILED and self._backoff.remaining_s > 0:
             return f"{self.reason} Next try in {self._backoff.remaining_s:.0f} s."
         return None
+
+    def context_tokens(self, model: str) -> int | None:
+        """What the loaded engine has; before that, what settings say."""
+        del model
+        return self._ready.context_tokens if self._ready is not None else self.spec.model.context_tokens
 
     async def open(self, call: Call, model: str) -> AsyncGenerator[Result, None]:
         """Run *call* in the worker, which is started where it does not run.

@@ -16,40 +16,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
-from pathlib import Path
+from collections.abc import Coroutine
 from typing import Any
 
-from attrs import frozen
-
 from llmlb_core.errors import CallError, EngineFailed, LLMLBError, ModelLoading, NoEndpoint, ShuttingDown
-from llmlb_core.settings.sections import WorkerSettings
 from llmlb_core.worker import faults
 from llmlb_core.worker.backoff import Backoff
+from llmlb_core.worker.changes import Changes
 from llmlb_core.worker.frames import Ready
 from llmlb_core.worker.hang import HangWatch
 from llmlb_core.worker.limits import STOP_S, resident_bytes
 from llmlb_core.worker.loading import Spec, check_options, load_worker
 from llmlb_core.worker.process import Exit, WorkerProcess
-from llmlb_core.worker.residency import Residency
 from llmlb_core.worker.snapshot import State
+from llmlb_core.worker.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
 LOADING_RETRY_S = 10.0
-
-
-@frozen
-class Surroundings:
-    """What all instances share.
-
-    Attributes:
-        changed: Called after every change of state, on the loop.
-    """
-
-    settings: WorkerSettings
-    data_dir: Path
-    residency: Residency
-    changed: Callable[[Lifecycle], None]
 
 
 class Lifecycle:
@@ -78,7 +61,7 @@ class Lifecycle:
         self._ready: Ready | None = None
         self._attempt: asyncio.Future[CallError | None] | None = None
         self._starting: asyncio.Task[None] | None = None
-        self._change = asyncio.Event()
+        self._changes = Changes()
         self._backoff = Backoff()
         self._hang = HangWatch(surroundings.settings.hang_timeout_s)
         self._last_exit: Exit | None = None
@@ -131,12 +114,7 @@ class Lifecycle:
         if attempt is not None:
             done, _ = await asyncio.wait({attempt}, timeout=within_s)
             return bool(done)
-        try:
-            async with asyncio.timeout(within_s):
-                await self._change.wait()
-        except TimeoutError:
-            return False
-        return True
+        return await self._changes.next(within_s)
 
     def _begin(self) -> None:
         attempt: asyncio.Future[CallError | None] = asyncio.get_running_loop().create_future()
@@ -244,12 +222,8 @@ class Lifecycle:
         self._gone()
         self._last_exit = exit_
         self._crash_count += 1
-        log.error(
-            "worker of model %s is gone: %s",
-            self.name,
-            exit_.reason,
-            extra={"event": "worker_died", "model": self.name, "exit_code": exit_.code, "output_tail": exit_.tail},
-        )
+        facts = {"event": "worker_died", "model": self.name, "exit_code": exit_.code, "output_tail": exit_.tail}
+        log.error("worker of model %s is gone: %s", self.name, exit_.reason, extra=facts)
         if self._is_closing or self.state is State.DRAINING:
             self._set(State.STOPPED)
             return
@@ -315,8 +289,7 @@ class Lifecycle:
         self._announce()
 
     def _announce(self) -> None:
-        change, self._change = self._change, asyncio.Event()
-        change.set()
+        self._changes.happen()
         self._around.changed(self)
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

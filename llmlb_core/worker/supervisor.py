@@ -13,11 +13,12 @@ from llmlb_core.domain.models import Fit, LocalModel
 from llmlb_core.errors import Conflict
 from llmlb_core.settings.sections import EngineSettings, WorkerSettings
 from llmlb_core.worker.instance import Instance
-from llmlb_core.worker.lifecycle import Lifecycle, Surroundings
+from llmlb_core.worker.lifecycle import Lifecycle
 from llmlb_core.worker.limits import STOP_S, machine_memory_bytes
 from llmlb_core.worker.loading import Spec
 from llmlb_core.worker.residency import Residency
 from llmlb_core.worker.snapshot import InstanceSnapshot, State
+from llmlb_core.worker.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
 MEMORY_SHARE = 0.8

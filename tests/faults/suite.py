@@ -19,7 +19,7 @@ from llmlb_core.faults.server import FaultServer
 from llmlb_core.settings.load import load_settings
 from llmlb_core.settings.sections import Settings
 
-LIMITS = {"connect_s": 2.0, "head_s": 0.8, "first_token_s": 0.8, "idle_s": 0.8, "plain_s": 1.2}
+LIMITS = {"connect_s": 2.0, "head_s": 0.8, "first_token_s": 0.8, "switch_s": 0.8, "idle_s": 0.8, "plain_s": 1.2}
 """Short, so that silence is over soon; not so short that a busy machine is taken for a silent server."""
 TOML = """
 [auth]

@@ -18,7 +18,7 @@ EXAMPLES = int(os.environ.get("LLMLB_FAULT_EXAMPLES", "12"))
 """More of them find more: LLMLB_FAULT_EXAMPLES=500."""
 CALL_S = 8.0
 DEADLINE_S = CALL_S + 4.0
-SHORT = {"connect_s": 1.0, "head_s": 0.4, "first_token_s": 0.4, "idle_s": 0.4, "plain_s": 0.6}
+SHORT = {"connect_s": 1.0, "head_s": 0.4, "first_token_s": 0.4, "switch_s": 0.4, "idle_s": 0.4, "plain_s": 0.6}
 POOLS = {"two": 2, "three": 3, "well": 1}
 
 calls = st.lists(

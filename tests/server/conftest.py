@@ -220,6 +220,13 @@ def call() -> Callable[[LiveServer], Any]:
 
 
 @pytest.fixture
+async def balancer(live: LiveServer) -> AsyncIterator[Balancer]:
+    """The server ``live`` of a test's own file, called; each test's own models keep it apart from the others."""
+    async with opened(live) as balancer:
+        yield balancer
+
+
+@pytest.fixture
 async def new_node() -> AsyncIterator[Callable[..., Any]]:
     """A function that runs a further node until the test ends; it has the model ``m`` unless told otherwise, and an open gate."""
 

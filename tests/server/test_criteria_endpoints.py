@@ -29,13 +29,6 @@ def live(tmp_path_factory):
     server.stop()
 
 
-@pytest.fixture
-async def balancer(live, call):
-    """The balancer of this file; each test's own models keep it apart from the others."""
-    async with call(live) as opened:
-        yield opened
-
-
 async def test_a_server_is_in_use_half_a_minute_after_it_was_registered(balancer, new_node, until_true):
     """66555000-S2, S5, F2, F12, 93536000-F4: one request, no further step; every model is listed and served."""
     names = [f"first/model-{number}" for number in range(20)]

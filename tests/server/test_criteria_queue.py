@@ -32,13 +32,6 @@ def live(tmp_path_factory):
     server.stop()
 
 
-@pytest.fixture
-async def balancer(live, call):
-    """The balancer of this file; each test's own models keep it apart from the others."""
-    async with call(live) as opened:
-        yield opened
-
-
 async def test_ten_calls_at_once_at_one_server_are_all_answered_one_after_the_other(balancer, new_node):
     """05098000-S1, F4, E5, 63acef08-S1: one runs, nine wait, each is told where it stood; nothing ever runs beside another."""
     node = await new_node("ten")

@@ -26,13 +26,6 @@ def live(tmp_path_factory):
 
 
 @pytest.fixture
-async def balancer(live, call):
-    """The balancer of this file."""
-    async with call(live) as opened:
-        yield opened
-
-
-@pytest.fixture
 async def node(balancer, new_node):
     """A server that serves Responses, and answers ``ANSWER``."""
     node = await new_node("resp")

@@ -18,13 +18,6 @@ def live(tmp_path_factory):
     server.stop()
 
 
-@pytest.fixture
-async def balancer(live, call):
-    """The balancer of this file."""
-    async with call(live) as opened:
-        yield opened
-
-
 async def test_calls_one_after_the_other_are_spread_evenly(balancer, new_node):
     """63acef08-S1, F6, 589f2df1-S1: nine over three idle servers are three each, thirty are ten each."""
     nodes = [await new_node("even") for _ in range(3)]

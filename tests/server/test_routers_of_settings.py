@@ -33,13 +33,6 @@ def live(tmp_path_factory):
     server.stop()
 
 
-@pytest.fixture
-async def balancer(live, call):
-    """The balancer of this file."""
-    async with call(live) as opened:
-        yield opened
-
-
 async def test_a_router_composed_in_settings_places_calls(balancer, new_node):
     """589f2df1-F12: its picker gives one server three calls for each of the other's."""
     nodes = [await new_node("heavy") for _ in range(2)]

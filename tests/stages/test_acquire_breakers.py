@@ -17,6 +17,7 @@ from llmlb_core.domain.endpoints import Outcome, Target
 from llmlb_core.errors import EndpointBusy, EndpointFailed, NoEndpoint, QueueFull, QueueTimeout
 from llmlb_core.settings.sections import AdmissionSettings
 from llmlb_core.stages.acquire.lease import Probe
+from llmlb_core.stages.acquire.survey import survey
 
 BROKEN = EndpointFailed("it broke")
 
@@ -151,6 +152,16 @@ def test_a_short_pause_is_waited_for(new_yard):
 
     assert (False, True) == (early, call.is_served)
     assert not call.lease.is_probe
+
+
+@pytest.mark.parametrize(("asked_s", "model"), [(2, "m"), (30, "spare")])
+def test_a_pause_of_a_few_seconds_is_no_reason_for_another_model(new_yard, asked_s, model):
+    """``Retry-After: 2`` is waited for, ``Retry-After: 30`` sends the call to its next target (rule 3)."""
+    yard = new_yard(FakeEndpoint("e1"), FakeEndpoint("e2"))
+    targets = [Target("m", (yard.endpoints["e1"],)), Target("spare", (yard.endpoints["e2"],))]
+    yard.arrive(ids=["e1"]).release(error=EndpointBusy("it is busy", retry_after_s=asked_s))
+
+    assert model == survey(targets, frozenset(), yard.clock()).target.model
 
 
 def test_ten_clients_that_leave_open_nothing(new_yard):

@@ -13,15 +13,12 @@ from pathlib import Path
 import httptools
 import pytest
 from attrs import define, field
-from hypercorn.config import Config
+from llmlb_testing.doors import open_doors
 from llmlb_testing.upstream import FakeUpstream
 
 from llmlb_core.house import House
 from llmlb_core.settings.load import load_settings
 from llmlb_core.settings.sections import Settings
-from llmlb_core.web.app import create_app
-from llmlb_core.wire.handover import Handover
-from llmlb_core.wire.server import WireServer
 
 DEADLINE_S = 10.0
 CHAT = "/v1/chat/completions"
@@ -244,10 +241,14 @@ class Front:
         assert 0 == self.house.pipeline.acquire.dropped_count
 
 
-def toml_of(*urls: str, models: str = '["m"]', extra: str = "") -> str:
-    """Return settings with one endpoint for each URL: e0, e1 and so on."""
-    tables = [f'[[endpoints]]\nname = "e{n}"\nurl = "{url}"\nmodels = {models}\n{extra}\n' for n, url in enumerate(urls)]
-    return TOML + "\n".join(tables)
+def toml_of(*urls: str, models: str | list[str] = '["m"]', extra: str = "", tail: str = "") -> str:
+    """Return settings with one endpoint for each URL: e0, e1 and so on; *models* of all, or of each."""
+    each = models if isinstance(models, list) else [models] * len(urls)
+    tables = [
+        f'[[endpoints]]\nname = "e{n}"\nurl = "{url}"\nmodels = {own}\n{extra}\n'
+        for n, (url, own) in enumerate(zip(urls, each, strict=True))
+    ]
+    return TOML + "\n".join([*tables, tail])
 
 
 def settings_of(folder: Path, toml: str) -> Settings:
@@ -259,27 +260,11 @@ def settings_of(folder: Path, toml: str) -> Settings:
 
 @asynccontextmanager
 async def open_front(plane: str, folder: Path, toml: str) -> AsyncIterator[Front]:
-    """Open a house and both its doors."""
-    house = House(settings_of(folder, toml))
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(house.open())
-        app = create_app(house.settings, house=house)
-        config = Config()
-        config.accesslog = config.errorlog = None
-        handover = Handover(app, config)
-        wire = WireServer(house.pipeline, house.host.registry.dialects, handover)
-        await handover.start()
-        listener = socket.create_server(("127.0.0.1", 0))
-        listener.setblocking(False)
-        await wire.start(listener)
-        front = Front(plane, house, app, listener.getsockname())
-        try:
-            yield front
-            await front.idle()
-        finally:
-            wire.stop_accepting()
-            await handover.stop(0.1)
-            await wire.stop()
+    """Open a house and both its doors; at the end nothing may be in flight."""
+    async with open_doors(settings_of(folder, toml)) as doors:
+        front = Front(plane, doors.house, doors.app, doors.address)
+        yield front
+        await front.idle()
 
 
 @pytest.fixture(params=["wire", "asgi"])
@@ -298,9 +283,11 @@ async def relay(plane, tmp_path) -> AsyncIterator[Callable[..., object]]:
     async with AsyncExitStack() as stack:
         upstreams: list[FakeUpstream] = []
 
-        async def start(*scripts, extra: str = "", models: str = '["m"]', path: str = "", **options) -> tuple:
+        async def start(
+            *scripts, extra: str = "", models: str | list[str] = '["m"]', path: str = "", tail: str = "", **options
+        ) -> tuple:
             upstreams.extend([await stack.enter_async_context(FakeUpstream.open(script, **options)) for script in scripts])
-            toml = toml_of(*(upstream.url + path for upstream in upstreams), extra=extra, models=models)
+            toml = toml_of(*(upstream.url + path for upstream in upstreams), extra=extra, models=models, tail=tail)
             front = await stack.enter_async_context(open_front(plane, tmp_path / "data", toml))
             return (front, *upstreams)
 

@@ -12,6 +12,8 @@ from llmlb_testing.upstream import DONE, chunk, completion, delta, plain, sse_he
 from .conftest import chat
 
 THEIRS = {"error": {"message": "their own words", "type": "x", "param": None, "code": "y"}}
+PASSING = {500, 503, 408, 204, 600, 99}
+"""What may be over in a moment: the same server is asked again; 429 says that it is not."""
 
 
 def refusing(status: int, *lines: str, body: object = THEIRS):
@@ -97,7 +99,7 @@ async def test_a_failure_of_the_only_server_is_told(relay, status, ours, code, w
     assert (ours, code) == (call.status, call.error["code"])
     assert words in call.error["message"]
     assert not any(text in call.body.decode() for text in ("127.0.0.1", "their own words", "internal/"))
-    assert 1 == len(upstream.visits)
+    assert (3 if status in PASSING else 1) == len(upstream.visits)
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -124,14 +126,14 @@ async def test_retry_after_of_a_busy_server_reaches_the_client(relay, status, fo
     assert call.headers.get("retry-after") in ([None] if form == "nonsense" else ["16", "17", "18"])
 
 
-async def test_all_servers_failing_is_told_after_each_was_asked_once(relay):
-    """The last one's failure is what the client sees."""
+async def test_all_servers_failing_is_told_after_each_was_asked(relay):
+    """Three times at most; the last one's failure is what the client sees."""
     front, *upstreams = await relay(refusing(500), refusing(500))
 
     call = await front.post(chat())
 
     assert 502 == call.status
-    assert [1, 1] == [len(upstream.visits) for upstream in upstreams]
+    assert [3, 3] == [len(upstream.visits) for upstream in upstreams]
 
 
 async def test_a_refused_connection_is_tried_elsewhere(relay):
@@ -159,8 +161,7 @@ async def test_connections_survive_refusals(relay):
     """A small refusal is read to its end, so that the connection can be used again."""
     front, upstream = await relay(refusing(503))
 
-    for _ in range(3):
-        await front.post(chat())
+    await front.post(chat())
 
     assert [0, 0, 0] == [visit.connection for visit in upstream.visits]
 
@@ -194,11 +195,12 @@ async def test_a_long_refusal_of_the_request_is_passed_on_within_bounds(relay):
     assert (400, 3_000_002) == (call.status, len(call.body))
 
 
-async def test_four_servers_are_too_many_for_one_call(relay):
-    """Three attempts, then the client is told."""
+async def test_a_call_has_a_bound_over_all_its_attempts(relay):
+    """Eight, then the client is told."""
     front, *upstreams = await relay(*[refusing(500)] * 4)
 
     call = await front.post(chat())
 
     assert 502 == call.status
-    assert 3 == sum(len(upstream.visits) for upstream in upstreams)
+    assert 8 == sum(len(upstream.visits) for upstream in upstreams)
+    assert 3 >= max(len(upstream.visits) for upstream in upstreams)

@@ -12,7 +12,7 @@ from llmlb_core.contracts.admission import AdmissionPolicy, Admit, Load, Reject,
 from llmlb_core.contracts.router import Router
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Candidate, Choice, Target
-from llmlb_core.errors import CallError, InternalError
+from llmlb_core.errors import CallError, InternalError, NoEndpoint
 from llmlb_core.telemetry.log import get_logger
 
 _log = get_logger("acquire")
@@ -53,6 +53,25 @@ class Asking:
             if candidate is chosen:
                 return choice
         raise self._fault("router", name, call, "chose something that is not a candidate")
+
+    def place(self, call: Call, target: Target, candidates: Sequence[Candidate]) -> Choice | None:
+        """Return the router's choice, where the one that a half-open breaker is to let a call through to comes first.
+
+        Else a router that remembers failures would never go there, and the breaker would never close. A router that refuses it
+        chooses among the others.
+
+        Raises:
+            InternalError: As ``choose``.
+        """
+        probes = [each for each in candidates if each.endpoint.tripped is not None and target.model in each.endpoint.tripped]
+        if not probes or len(candidates) == 1:
+            return self.choose(call, target, candidates)
+        try:
+            choice = self.choose(call, target, probes[:1])
+        except NoEndpoint:
+            choice = None
+        others = [each for each in candidates if each is not probes[0]]
+        return choice or self.place(call, target, others)
 
     def admits_at_once(self, call: Call, queue: frozenset[str]) -> bool:
         """Return the policy's answer.

@@ -147,7 +147,7 @@ class WaitingRoom:
         if not any(candidate.endpoint is endpoint for candidate in free):
             return False
         try:
-            choice = self._asking.choose(entry.waiter.call, entry.target, free)
+            choice = self._asking.place(entry.waiter.call, entry.target, free)
         except CallError as error:
             self._refuse(entry, error)
             return True

@@ -129,7 +129,7 @@ class Acquire:
             self._stats.rejected()
             raise queue_full("The admission policy refuses this call", verdict.retry_after_s)
         if not must_wait and type(verdict) is Admit:
-            choice = self._asking.choose(call, view.target, view.free)
+            choice = self._asking.place(call, view.target, view.free)
             if choice is not None:
                 return self._grant(choice, 0.0, 0)
         waiter = Waiter(call, float(verdict.sort_key) if isinstance(verdict, Wait) else math.inf, load.queue)
