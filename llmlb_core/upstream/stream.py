@@ -189,12 +189,13 @@ class StreamExchange(Exchange):
     def _problem_at_end(self, *, is_certain: bool) -> str | CallError | None:
         if not self._is_event_stream:
             return super()._problem_at_end(is_certain=is_certain)
+        reader = self.reader
         rest = self._partial.take() if self._partial else b""
         if rest:
-            self._take_events(rest)
-            if self._error is not None:
-                return None  # told already
-        if not self.reader.ends(is_certain=is_certain):
+            self._deliver(self._read(rest))
+            if reader.fault is not None and not reader.is_finished:  # half an event is no event
+                return CUT if reader.fault.error is None else error_of(self._name, reader.fault, self._pool.read_error)
+        if not reader.ends(is_certain=is_certain):
             return CUT
         self._mark_end()
         return None
@@ -209,8 +210,10 @@ class StreamExchange(Exchange):
 
     def _mark_end(self) -> None:
         """Add the end mark where the server left it out."""
-        mark = self.reader.end()
-        if mark and self._outlet is not None:
-            self._outlet.write(mark)
-        elif mark:
-            self._hold(mark)
+        self._deliver(self.reader.end())
+
+    def _deliver(self, events: bytes) -> None:
+        if events and self._outlet is not None:
+            self._outlet.write(events)
+        elif events:
+            self._hold(events)

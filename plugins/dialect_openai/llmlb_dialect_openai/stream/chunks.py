@@ -121,7 +121,7 @@ class ChunkReader(StreamReader):
     def _last(self, event: bytes) -> bytes:
         """Take the end mark, which is passed on only behind a whole answer."""
         if len(self._finished) < self._choice_count:
-            return self._fail(Fault("its stream ended without a finish reason", "stream_cut"))
+            return self._fail(Fault("its stream ended without a finish reason", "bad_gateway"))
         self._is_over = True
         self._finish()
         return event
