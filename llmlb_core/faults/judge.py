@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from llmlb_core.faults.answers import words_of
+from llmlb_core.faults.answers import finish_of, words_of
 from llmlb_core.faults.caller import Seen
 from llmlb_core.faults.case import MOST_PER_ENDPOINT, Case, Mode
 from llmlb_core.faults.told import Told, read_told
@@ -81,7 +81,7 @@ def _whole(case: Case, mode: Mode, seen: Seen, told: Told, visits: Sequence[Visi
         yield f"the answer is not finished: {_shown(told)}"
     elif not _is_said(told, visits):
         yield f"the text is not what a server said: {_shown(told)}"
-    expected = {visit.fault.finish for visit in visits}
+    expected = {finish_of(visit.asked, visit.fault) for visit in visits}
     if not set(told.finishes.values()) <= expected or len(told.finishes) != case.choices:
         yield f"finish reasons {told.finishes}, expected {case.choices} of {sorted(expected)}"
     if mode == "stream":
