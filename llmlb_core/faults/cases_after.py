@@ -109,6 +109,15 @@ def after_content() -> Sequence[Case]:
             most_visits=3,
         ),
         Case(
+            name="cut_when_large",
+            says="closes the connection in a plain answer of 2 MB, after 1.5 MB",
+            sees="an answer that breaks off: HTTP's end is missing",
+            rules=(1, 6),
+            faults=then_works("cut_when_large"),
+            modes=("plain",),
+            want="cut",
+        ),
+        Case(
             name="only_breaks",
             says="the only endpoint closes the connection in the middle of a stream once",
             sees="a whole answer, or what came and one error event",

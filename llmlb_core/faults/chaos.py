@@ -19,7 +19,15 @@ from llmlb_core.faults.named import FAULTS
 from llmlb_core.faults.server import FaultServer
 from llmlb_core.faults.told import has_content, read_told
 
-NOT_FOR_CHANCE = ("length_too_short", "huge_event", "429_retry_after_6", "429_retry_after_60", "no_finish", "choice_unfinished")
+NOT_FOR_CHANCE = (
+    "length_too_short",
+    "huge_event",
+    "cut_when_large",
+    "429_retry_after_6",
+    "429_retry_after_60",
+    "no_finish",
+    "choice_unfinished",
+)
 """Left out of random schedules: too large for a steady load, long cool-downs, or whole texts that only lack their end."""
 CHANCES: Sequence[str] = tuple(name for name in FAULTS if name not in NOT_FOR_CHANCE)
 SILENT: Sequence[str] = tuple(

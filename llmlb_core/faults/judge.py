@@ -35,7 +35,7 @@ def broken_invariants(seen: Seen, visits: Sequence[Visit], choices: int = 1) -> 
         yield "an error and [DONE] in one stream"
     if seen.status == 200 and told.is_stream and seen.is_whole and not told.errors and not told.sentinels:
         yield f"a stream ends without an error and without [DONE]: {_shown(told)}"
-    if told.malformed:
+    if told.malformed and (told.is_stream or seen.is_whole):
         yield f"{told.malformed} malformed events were passed on"
 
 
@@ -58,7 +58,10 @@ def _wanted(case: Case, mode: Mode, seen: Seen, visits: Sequence[Visit]) -> Iter
     if seen.is_late:
         return
     told = read_told(seen)
-    if case.want == "error":
+    if case.want == "cut":
+        if seen.is_whole:
+            yield f"an answer that broke off was ended as if it were whole: status {seen.status}, {len(seen.body):,} bytes"
+    elif case.want == "error":
         yield from _error(case, seen, told)
     elif case.want == "whole" or (case.want == "truthful" and told.is_finished(case.choices)):
         yield from _whole(case, mode, seen, told, visits)
