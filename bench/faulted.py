@@ -39,14 +39,18 @@ class Faulted:
 
     Attributes:
         ends: Calls by how they ended: ``whole``, ``error``, ``in_band``, ``cut``, ``late``.
+        codes: Calls that ended with an error, by its code.
         met: Calls that met faults.
+        refused: Calls that met no fault and ended with an error all the same.
         saved: Of these, those that ended whole.
         left: Calls in flight at the end, and calls after it that did not work.
     """
 
     storm: Storm
     ends: Counter[str] = field(factory=Counter)
+    codes: Counter[str] = field(factory=Counter)
     met: int = 0
+    refused: int = 0
     saved: int = 0
     attempts: int = 0
     broken: int = 0
@@ -93,6 +97,8 @@ class Faulted:
             ("attempts a call", f"{self.attempts / max(1, self.calls):.2f}"),
             ("ended with an error before any text", f"{self.ends['error']:,}"),
             ("ended with an error event", f"{self.ends['in_band']:,}"),
+            ("codes of errors", ", ".join(f"`{code}` {count:,}" for code, count in self.codes.most_common(6)) or "none"),
+            ("of calls without a fault ended with an error", f"{self.refused:,}"),
             ("broken invariants", f"{self.broken:,}"),
             ("calls left in flight, calls after it that failed", f"{len(self.left)}"),
             ("call without a fault p50", f"{1000 * percentile(self.well_latencies_s, 0.5):.0f} ms"),
@@ -111,7 +117,9 @@ def document(faulted: Faulted, complaints: list[str]) -> dict[str, Any]:
         "valid": not complaints,
         "complaints": complaints,
         "ends": dict(faulted.ends),
+        "codes": dict(faulted.codes),
         "met": faulted.met,
+        "refused": faulted.refused,
         "saved": faulted.saved,
         "broken": faulted.broken,
         "growth_mb_per_h": round(growth_mb_per_h(faulted.memory), 2),

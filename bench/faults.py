@@ -25,19 +25,24 @@ from bench.paths import ROOT, SCRATCH
 from bench.soaked import MAX_GROWTH_MB_PER_H
 from bench.trend import MemorySample
 from llmlb_core.faults.caller import HttpCaller
-from llmlb_core.faults.chaos import CHANCES, SILENT, Call, make_random_call
+from llmlb_core.faults.chaos import BUSY, CHANCES, SILENT, Call, make_random_call
 from llmlb_core.faults.server import FaultServer
 
 PAGE = ROOT / "docs" / "explanation" / "reliability.md"
 CALL_S, DEADLINE_S = 20.0, 25.0
 SILENT_SHARE = 0.05
 """Of the faults: each of these holds its call until a limit has passed."""
+BUSY_SHARE = 0.02
+"""Of the faults: each of these keeps all calls from its endpoint for a second."""
 MOST_OPEN = 2000
 SAMPLE_S, PROGRESS_S, IDLE_S = 1.0, 10.0, 30.0
 TIMEOUTS = "{ connect_s = 2, head_s = 3, first_token_s = 3, switch_s = 2, idle_s = 2, plain_s = 4 }"
 HEAD = f"""
 [server]
 call_timeout_s = {CALL_S}
+
+[admission]
+queue_size = 2000
 
 [log]
 access = false
@@ -59,10 +64,10 @@ def settings_of(url: str, count: int) -> str:
 def random_calls(storm: Storm) -> Iterator[Call]:
     """Yield calls for ever; the same seed gives the same ones."""
     chances = random.Random(storm.seed)
-    loud = [name for name in CHANCES if name not in SILENT]
+    loud = [name for name in CHANCES if name not in SILENT and name not in BUSY]
 
     def fault() -> str:
-        return chances.choice(SILENT if chances.random() < SILENT_SHARE else loud)
+        return chances.choice(chances.choices((SILENT, BUSY, loud), (SILENT_SHARE, BUSY_SHARE, 1 - SILENT_SHARE - BUSY_SHARE))[0])
 
     while True:
         faults: Sequence[str] = ()
@@ -105,6 +110,8 @@ async def _storm(storm: Storm, live: LiveServer, server: FaultServer) -> Faulted
         outcome = await make_random_call(caller, server, call, DEADLINE_S)
         faulted.ends[outcome.how] += 1
         faulted.attempts += outcome.attempts
+        faulted.codes.update([outcome.code] if outcome.code else [])
+        faulted.refused += not call.faults and outcome.how != "whole"
         faulted.met += bool(call.faults)
         faulted.saved += bool(call.faults) and outcome.how == "whole"
         faulted.complain(outcome.complaints)

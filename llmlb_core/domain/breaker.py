@@ -118,6 +118,7 @@ class Breaker:
         failed_at: When it failed last.
         last_error: What with; for people who may read it, so without address or secret.
         probe: The one call that is let through while half-open; None = nobody's.
+        is_continued: Whether an open one was tried early in vain: then it stays open for as long as it would have been.
     """
 
     thresholds: Thresholds
@@ -132,6 +133,8 @@ class Breaker:
     failed_at: float = 0.0
     last_error: str = ""
     probe: object | None = None
+    is_continued: bool = False
+    _early_until: float = 0.0
     _window: Window = field(init=False)
     _then: BreakerState = BreakerState.CLOSED
 
@@ -168,8 +171,10 @@ class Breaker:
     def begin(self, call: object, now: float) -> None:
         """Let *call* through: the only one until ``ended`` is told of it."""
         self.probe = call
+        early_until = self.until if self.state is BreakerState.OPEN else 0.0
         if self.state is not BreakerState.HALF_OPEN:
             self._enter(BreakerState.HALF_OPEN, now)
+        self._early_until = early_until
 
     def ended(self, call: object, verdict: Verdict, now: float, *, told: str = "", wait_s: float | None = None) -> None:
         """Learn from the end of *call*; where it is not the one that was let through, only a closed breaker does.
@@ -246,6 +251,11 @@ class Breaker:
 
     def _open(self, now: float, wait_s: float | None) -> None:
         limits = self.thresholds
+        if self._early_until > now:  # it was tried early, because a call had nothing else: that makes nothing worse
+            until = self._early_until
+            self._enter(BreakerState.OPEN, now)
+            self.until, self.probe_at, self.is_continued = until, min(until, now + PROBE_PAUSE_S), True
+            return
         usual_s = min(limits.max_open_s, limits.open_s * 2 ** min(self.open_count, 20)) * (1 - JITTER * self.chance())
         seconds = max(usual_s, min(wait_s or 0.0, limits.max_open_s))
         self.open_count += 1
@@ -266,4 +276,5 @@ class Breaker:
 
     def _enter(self, state: BreakerState, now: float) -> None:
         self.state, self.since = state, now
-        self.until, self.is_brief = 0.0, False
+        self.until = self._early_until = 0.0
+        self.is_brief = self.is_continued = False

@@ -199,7 +199,7 @@ class Breakers:
             self._stop_timer(breaker)
         if state is before:
             return
-        if state is BreakerState.OPEN:
+        if state is BreakerState.OPEN and not breaker.is_continued:
             known = endpoint.name in self.opened_counts or len(self.opened_counts) < MOST_ENDPOINTS
             self.opened_counts[endpoint.name if known else "other"] += 1
         _write(endpoint, model, breaker, before, self._clock())
@@ -257,7 +257,7 @@ def verdict_of(outcome: Outcome, error: CallError | None) -> Verdict:
 def _write(endpoint: Endpoint, model: str, breaker: Breaker, before: BreakerState, now: float) -> None:
     """Log what changed."""
     facts: dict[str, object] = {"endpoint": endpoint.name, "model": model, "before": str(before)}
-    if breaker.state is BreakerState.OPEN:
+    if breaker.state is BreakerState.OPEN and not breaker.is_continued:
         facts |= {"failures": breaker.failure_count, "for_s": round(breaker.until - now, 1), "reason": breaker.last_error}
         _log.warning("breaker_opened", extra={"facts": facts})
     elif breaker.state is BreakerState.CLOSED:

@@ -26,6 +26,7 @@ class Asked(msgspec.Struct, frozen=True):
     """What a request asks for, as far as it matters here.
 
     Attributes:
+        calls_tool: Whether the answer calls a tool instead of saying something; its arguments are the words.
         route: The last parts of its path, such as ``chat/completions``.
         salt: See ``words_of``.
     """
@@ -36,6 +37,7 @@ class Asked(msgspec.Struct, frozen=True):
     is_stream: bool
     wants_usage: bool
     choices: int
+    calls_tool: bool = False
     salt: int = 0
     number: int = 0
 
@@ -61,6 +63,7 @@ def read_asked(route: str, body: bytes) -> Asked:
             is_stream=bool(document.get("stream")),
             wants_usage=bool(options.get("include_usage")),
             choices=int(document.get("n") or 1),
+            calls_tool=bool(document.get("tools")),
         )
     except (msgspec.DecodeError, AttributeError, KeyError, IndexError, TypeError) as error:
         raise ValueError(f"not a request that is answered here: {error}") from error
@@ -83,8 +86,8 @@ def plain_body(asked: Asked, fault: Fault) -> bytes:
     choices = []
     for choice in range(asked.choices):
         text = "".join(words_of(asked.prompt, choice, asked.salt, fault.word_bytes))
-        said: dict[str, Any] = {"text": text} if _is_legacy(asked) else {"message": {"role": "assistant", "content": text}}
-        choices.append({"index": choice, **said, "finish_reason": None if "finish" in fault.omit else fault.finish})
+        said: dict[str, Any] = {"text": text} if _is_legacy(asked) else {"message": {"role": "assistant", **_said(asked, text, 0)}}
+        choices.append({"index": choice, **said, "finish_reason": None if "finish" in fault.omit else finish_of(asked, fault)})
     kind = "text_completion" if _is_legacy(asked) else "chat.completion"
     document = {"id": _id(asked), "object": kind, "created": 1, "model": asked.model, "choices": choices}
     return msgspec.json.encode(document if "usage" in fault.omit else {**document, "usage": usage})
@@ -105,12 +108,12 @@ def _events(asked: Asked, fault: Fault) -> Iterator[bytes]:
     for number in range(WORDS):
         for each in choices:
             said: dict[str, Any] = {"text": texts[each][number]}
-            said = said if _is_legacy(asked) else {"delta": {"content": texts[each][number]}}
+            said = said if _is_legacy(asked) else {"delta": _said(asked, texts[each][number], number)}
             yield _chunk(asked, [{"index": each, **said, "finish_reason": None}])
     if "finish" not in fault.omit:
         for each in choices[:1] if fault.forgets_choice else choices:
             said = {"text": ""} if _is_legacy(asked) else {"delta": {}}
-            yield _chunk(asked, [{"index": each, **said, "finish_reason": fault.finish}])
+            yield _chunk(asked, [{"index": each, **said, "finish_reason": finish_of(asked, fault)}])
     if asked.wants_usage and "usage" not in fault.omit:
         count = WORDS * asked.choices
         yield _chunk(asked, [], usage={"prompt_tokens": 7, "completion_tokens": count, "total_tokens": 7 + count})
@@ -127,6 +130,20 @@ def _chunk(asked: Asked, choices: list[dict[str, Any]], **more: Any) -> bytes:
 def _id(asked: Asked) -> str:
     """Another one for every request, as servers do: a resumed stream must hide that."""
     return f"fault-{asked.number}"
+
+
+def finish_of(asked: Asked, fault: Fault) -> str:
+    """Return the finish reason."""
+    return "tool_calls" if asked.calls_tool and fault.finish == "stop" else fault.finish
+
+
+def _said(asked: Asked, text: str, number: int) -> dict[str, Any]:
+    """Return the part of a message that says *text*, the *number*-th of it."""
+    if not asked.calls_tool:
+        return {"content": text}
+    first = {"id": f"call-{asked.number}", "type": "function"} if number == 0 else {}
+    named = {"name": "look_up"} if number == 0 else {}
+    return {"tool_calls": [{"index": 0, **first, "function": {**named, "arguments": text}}]}
 
 
 def _is_legacy(asked: Asked) -> bool:

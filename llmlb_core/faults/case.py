@@ -9,8 +9,9 @@ import msgspec
 from llmlb_core.faults.fault import Fault
 
 Mode = Literal["stream", "plain"]
-Want = Literal["whole", "error", "in_band", "truthful", "left"]
-"""A whole answer; an error before any content; content and then one error in the stream; any of these; the client leaves."""
+Want = Literal["whole", "error", "in_band", "truthful", "cut", "left"]
+"""A whole answer; an error before any content; content and then one error in the stream; any of these; an answer without HTTP's
+end; the client leaves."""
 Limit = Literal["connect_s", "head_s", "first_token_s", "switch_s", "idle_s", "plain_s"]
 
 MODES: tuple[Mode, ...] = ("stream", "plain")

@@ -8,7 +8,7 @@ import msgspec
 
 from llmlb_core.faults.case import MODES, Case, Mode
 from llmlb_core.faults.named import FAULTS
-from llmlb_core.faults.rows import IN_BAND, REPLAYED, STREAM, USAGE, then_works, varying
+from llmlb_core.faults.rows import IN_BAND, REPLAYED, STREAM, TOOLS, USAGE, then_works, varying
 
 _UNREADABLE = ("stall", "bad_event", "not_utf8")
 
@@ -77,6 +77,17 @@ def after_content() -> Sequence[Case]:
             most_visits=3,
         ),
         Case(
+            name="replay_tools",
+            says="closes the connection in the middle of a tool's arguments",
+            sees=REPLAYED,
+            rules=(7, 12),
+            faults=then_works("cut"),
+            modes=STREAM,
+            body=TOOLS,
+            least_visits=2,
+            most_visits=3,
+        ),
+        Case(
             name="replay_no_finish",
             says="sends all text and `[DONE]`, but no finish reason",
             sees=REPLAYED,
@@ -96,6 +107,15 @@ def after_content() -> Sequence[Case]:
             body={"n": 2},
             least_visits=2,
             most_visits=3,
+        ),
+        Case(
+            name="cut_when_large",
+            says="closes the connection in a plain answer of 2 MB, after 1.5 MB",
+            sees="an answer that breaks off: HTTP's end is missing",
+            rules=(1, 6),
+            faults=then_works("cut_when_large"),
+            modes=("plain",),
+            want="cut",
         ),
         Case(
             name="only_breaks",
@@ -123,19 +143,31 @@ def odd_but_whole() -> Sequence[Case]:
         "slow": ("sends one byte at a time", (4,), MODES),
         "filtered_text": ("ends with the finish reason `content_filter`", (2, 12), MODES),
     }
+    tools = Case(
+        name="whole_tools",
+        says="calls a tool",
+        sees="the whole call",
+        rules=(12,),
+        faults=(FAULTS["works"],),
+        body=TOOLS,
+        most_visits=1,
+    )
     return [
-        Case(
-            name=f"whole_{name}",
-            says=says,
-            sees="the whole answer",
-            rules=rules,
-            faults=(FAULTS[name],),
-            modes=modes,
-            body=USAGE if name == "works" else {},
-            most_visits=1,
-            extra_s=2,
-        )
-        for name, (says, rules, modes) in rows.items()
+        tools,
+        *(
+            Case(
+                name=f"whole_{name}",
+                says=says,
+                sees="the whole answer",
+                rules=rules,
+                faults=(FAULTS[name],),
+                modes=modes,
+                body=USAGE if name == "works" else {},
+                most_visits=1,
+                extra_s=2,
+            )
+            for name, (says, rules, modes) in rows.items()
+        ),
     ]
 
 

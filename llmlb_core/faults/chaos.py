@@ -19,13 +19,23 @@ from llmlb_core.faults.named import FAULTS
 from llmlb_core.faults.server import FaultServer
 from llmlb_core.faults.told import has_content, read_told
 
-NOT_FOR_CHANCE = ("length_too_short", "huge_event", "429_retry_after_6", "429_retry_after_60", "no_finish", "choice_unfinished")
+NOT_FOR_CHANCE = (
+    "length_too_short",
+    "huge_event",
+    "cut_when_large",
+    "429_retry_after_6",
+    "429_retry_after_60",
+    "no_finish",
+    "choice_unfinished",
+)
 """Left out of random schedules: too large for a steady load, long cool-downs, or whole texts that only lack their end."""
 CHANCES: Sequence[str] = tuple(name for name in FAULTS if name not in NOT_FOR_CHANCE)
 SILENT: Sequence[str] = tuple(
     name for name in CHANCES if name.startswith(("silent", "stall")) or name in ("no_sentinel_open", "open_after_sentinel")
 )
 """These cost time: a limit has to pass."""
+BUSY: Sequence[str] = tuple(name for name in CHANCES if name.startswith("429") or "retry_after" in name)
+"""These keep every call away for a second or more."""
 
 _numbers = itertools.count(1)
 
@@ -51,12 +61,14 @@ class Outcome(msgspec.Struct):
     Attributes:
         complaints: Which of the four does not hold, in sentences.
         how: ``whole``, ``error``, ``in_band``, or ``late`` and ``cut``, which must not be.
+        code: Of the error, where there was one.
     """
 
     how: str
     complaints: list[str]
     attempts: int
     seconds: float
+    code: str = ""
 
 
 async def make_random_call(caller: Caller, server: FaultServer, call: Call, deadline_s: float) -> Outcome:
@@ -76,7 +88,9 @@ async def make_random_call(caller: Caller, server: FaultServer, call: Call, dead
         complaints = [
             f"{call.mode}, {', '.join(call.faults) or 'no fault'}: {each}" for each in broken_invariants(seen, plan.visits)
         ]
-        return Outcome(_how(seen), complaints, len(plan.visits), seen.seconds)
+        errors = read_told(seen).errors
+        code = str(errors[0].get("code")) if errors else ""
+        return Outcome(_how(seen), complaints, len(plan.visits), seen.seconds, code)
     finally:
         del server.plans[prompt]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from llmlb_core.faults.answers import words_of
+from llmlb_core.faults.answers import finish_of, words_of
 from llmlb_core.faults.caller import Seen
 from llmlb_core.faults.case import MOST_PER_ENDPOINT, Case, Mode
 from llmlb_core.faults.told import Told, read_told
@@ -35,7 +35,7 @@ def broken_invariants(seen: Seen, visits: Sequence[Visit], choices: int = 1) -> 
         yield "an error and [DONE] in one stream"
     if seen.status == 200 and told.is_stream and seen.is_whole and not told.errors and not told.sentinels:
         yield f"a stream ends without an error and without [DONE]: {_shown(told)}"
-    if told.malformed:
+    if told.malformed and (told.is_stream or seen.is_whole):
         yield f"{told.malformed} malformed events were passed on"
 
 
@@ -58,7 +58,10 @@ def _wanted(case: Case, mode: Mode, seen: Seen, visits: Sequence[Visit]) -> Iter
     if seen.is_late:
         return
     told = read_told(seen)
-    if case.want == "error":
+    if case.want == "cut":
+        if seen.is_whole:
+            yield f"an answer that broke off was ended as if it were whole: status {seen.status}, {len(seen.body):,} bytes"
+    elif case.want == "error":
         yield from _error(case, seen, told)
     elif case.want == "whole" or (case.want == "truthful" and told.is_finished(case.choices)):
         yield from _whole(case, mode, seen, told, visits)
@@ -81,7 +84,7 @@ def _whole(case: Case, mode: Mode, seen: Seen, told: Told, visits: Sequence[Visi
         yield f"the answer is not finished: {_shown(told)}"
     elif not _is_said(told, visits):
         yield f"the text is not what a server said: {_shown(told)}"
-    expected = {visit.fault.finish for visit in visits}
+    expected = {finish_of(visit.asked, visit.fault) for visit in visits}
     if not set(told.finishes.values()) <= expected or len(told.finishes) != case.choices:
         yield f"finish reasons {told.finishes}, expected {case.choices} of {sorted(expected)}"
     if mode == "stream":

@@ -77,6 +77,7 @@ FAULTS: Mapping[str, Fault] = {
     "error_event": Fault(insert=error_event("server_error"), insert_at=MIDDLE, break_how="end", break_at=MIDDLE),
     "no_finish": Fault(omit=("finish",)),
     "choice_unfinished": Fault(forgets_choice=True),
+    "cut_when_large": Fault(word_bytes=100_000, break_how="cut", break_byte=1_500_000),
     # odd, but whole
     "no_sentinel": Fault(omit=("sentinel",)),
     "no_sentinel_open": Fault(omit=("sentinel",), lingers=True),

@@ -10,6 +10,7 @@ from llmlb_core.faults.named import FAULTS
 
 STREAM: tuple[Mode, ...] = ("stream",)
 PLAIN: tuple[Mode, ...] = ("plain",)
+TOOLS = {"tools": [{"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}]}
 USAGE = {"stream_options": {"include_usage": True}}
 OTHER = "a whole answer, of another endpoint"
 SAME = "a whole answer, of the same endpoint after a pause"

@@ -13,7 +13,7 @@ class Told:
     """What an answer says.
 
     Attributes:
-        texts: By choice.
+        texts: By choice; the arguments of a tool where one is called.
         finishes: Finish reasons by choice.
         errors: Error objects, in the stream or as the document.
         sentinels: How many ``[DONE]`` came.
@@ -47,6 +47,8 @@ class Told:
 
 def has_content(body: bytes) -> bool:
     """Whether any text has come in a stream."""
+    if b'"arguments":"' in body:
+        return True
     return b'"content":"' in body.replace(b'"content":""', b"") or b'"text":"' in body.replace(b'"text":""', b"")
 
 
@@ -93,6 +95,8 @@ def _take(told: Told, data: bytes) -> None:
         index = choice.get("index", 0)
         message = choice.get("delta") or choice.get("message") or {}
         text = message.get("content") or choice.get("text") or ""
+        for called in message.get("tool_calls") or ():
+            text += called.get("function", {}).get("arguments") or ""
         told.texts[index] = told.texts.get(index, "") + text
         if choice.get("finish_reason"):
             told.finishes[index] = choice["finish_reason"]

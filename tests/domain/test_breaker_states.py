@@ -92,6 +92,17 @@ def test_each_opening_lasts_twice_as_long_up_to_a_minute():
     assert 5 == breaker.until - now
 
 
+def test_a_call_that_tries_early_in_vain_makes_nothing_worse():
+    """It stays open for as long as it would have been, and is tried again a second later."""
+    breaker = make()
+    fail(breaker, 5)
+
+    breaker.begin("early", NOW + 1)
+    breaker.ended("early", Verdict.BAD, NOW + 2)
+
+    assert (BreakerState.OPEN, NOW + 5, NOW + 3, 1) == (breaker.state, breaker.until, breaker.probe_at, breaker.open_count)
+
+
 def test_429_is_a_cool_down_and_no_failure():
     """Ten of them never open it; it is over when ``Retry-After`` is, after a second where nothing is said, and after a minute."""
     silent, patient = make(), make()

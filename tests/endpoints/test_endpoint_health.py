@@ -245,7 +245,7 @@ async def test_servers_of_the_settings_file_are_shown_and_not_changed(tmp_path, 
 async def test_a_server_that_cannot_be_asked_is_judged_by_its_traffic(tmp_path, open_app_at, new_node):
     """No list of models, no health call: five failed calls in a row open its breaker, and a call that goes well brings it back.
 
-    A model has nothing else here, so the sixth call tries it all the same, a second later.
+    A model has nothing else here, so further calls try it all the same, one a second.
     """
     node = await new_node(answers={"/v1/models": plain({}, 404)})
     async with open_app_at(tmp_path / "app", interval_s=0) as desk:
@@ -253,13 +253,14 @@ async def test_a_server_that_cannot_be_asked_is_judged_by_its_traffic(tmp_path, 
         assert 200 == (await desk.client.chat(model="mine")).status
         node.answers["/v1/chat/completions"] = plain({"error": {"message": "broken"}}, 500)
 
-        statuses = [(await desk.client.chat(model="mine")).status for _ in range(6)]
+        statuses = [(await desk.client.chat(model="mine")).status for _ in range(3)]
         sick = await desk.until(created["id"], lambda each: each["status"] == "offline")
         del node.answers["/v1/chat/completions"]
         await desk.until(created["id"], lambda each: each["status"] == "pending")
         well = await desk.client.chat(model="mine")
 
-        assert ([502] * 6, 200) == (statuses, well.status)
-        assert (6, "open") == (sick["error_count"], sick["breakers"][0]["state"])
+        assert ([502] * 3, 200) == (statuses, well.status)
+        assert 5 <= sick["error_count"]
+        assert "open" == sick["breakers"][0]["state"]
         assert "breaker open for" in sick["unroutable_reason"]
         assert "online" == (await desk.ask("GET", f"/{created['id']}"))[1]["status"]

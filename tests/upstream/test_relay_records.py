@@ -6,8 +6,7 @@ import asyncio
 import json
 
 import pytest
-from attrs import evolve
-from attrs import define, field
+from attrs import define, evolve, field
 from h2.connection import H2Connection
 from h2.events import DataReceived, ResponseReceived, StreamEnded, StreamReset
 from llmlb_testing.upstream import DONE, FakeUpstream, chunk, completion, delta, plain, sse_head
@@ -90,7 +89,8 @@ async def test_a_cut_stream_is_recorded_as_failed_with_the_usage_so_far(relay):
     await front.idle()
 
     record = records[0]
-    assert (evolve(TOLD, is_partial=True), "failed", 200, "bad_gateway") == (record.usage, record.ending, record.status, record.error_code)
+    assert (evolve(TOLD, is_partial=True), "failed", 200) == (record.usage, record.ending, record.status)
+    assert "bad_gateway" == record.error_code
 
 
 async def test_attempts_are_recorded(relay):
