@@ -10,7 +10,6 @@ from llmlb_core.domain.results import Usage
 from llmlb_core.domain.sse import split_events
 from llmlb_core.domain.transcript import Transcript
 
-
 DIFFERS = "replay_differs"
 """The code of the ``Fault`` of an answer that does not begin with what was delivered."""
 

@@ -67,7 +67,9 @@ def whole(words=WORDS, piece=1):
 
     async def script(visit):
         pieces = ["".join(words[at : at + piece]) for at in range(0, len(words), piece)]
-        visit.send(sse_head(), chunk(said("", *pieces, id="second", created=2)), chunk(finish(id="second")), chunk(END_MARK), chunk(b""))
+        visit.send(
+            sse_head(), chunk(said("", *pieces, id="second", created=2)), chunk(finish(id="second")), chunk(END_MARK), chunk(b"")
+        )
 
     return script
 

@@ -67,9 +67,7 @@ class Resume:
         """Count a request out."""
         self._kept_bytes -= size
 
-    async def __call__(
-        self, call: Call, targets: Sequence[Target], answer: Answer, error: CallError, record: Record
-    ) -> Answer:
+    async def __call__(self, call: Call, targets: Sequence[Target], answer: Answer, error: CallError, record: Record) -> Answer:
         """Return the answer that goes on where *answer* broke with *error*; gives the lease of *answer* back.
 
         Raises:
