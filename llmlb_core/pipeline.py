@@ -13,7 +13,6 @@ from llmlb_core.contracts.outlet import Outlet
 from llmlb_core.domain.calls import Call, Head
 from llmlb_core.domain.endpoints import Target
 from llmlb_core.domain.records import Record
-from llmlb_core.errors import CallError
 from llmlb_core.stages.acquire import Acquire
 from llmlb_core.stages.authenticate import Authenticate
 from llmlb_core.stages.authorize import Authorize
@@ -57,7 +56,6 @@ class Pipeline:
             outlet = self.taps.tap(record, outlet)
         rendering = Rendering(entry.dialect, outlet, record)
         answer: Answer | None = None
-        kept = 0
         deadline = Deadline(outlet.task, head.received_at, self.call_timeout_s)
         self.running.enter(deadline)
         try:
@@ -75,16 +73,8 @@ class Pipeline:
             )
             answer = await self.dispatch(call, targets, lease, record)
             if not rendering.at_once(call, answer):
-                kept = self.resume.keep(call, answer) if call.stream else 0
-                while True:
-                    try:
-                        await rendering.answer(call, answer)
-                        break
-                    except CallError as error:
-                        if not (outlet.committed and call.stream):
-                            raise
-                        rendering.keep_open(call, self.heartbeat_s)
-                        answer = await self.resume(call, targets, answer, error, record)
+                wait = partial(rendering.keep_open, call, self.heartbeat_s)
+                await self.resume(call, targets, answer, record, rendering.answer, wait)
             record.ending = "finished"
         except (Exception, CancelledError) as error:
             failure = failure_of(error, deadline, record, self.blame)
@@ -92,8 +82,6 @@ class Pipeline:
                 raise
             await rendering.error(failure)
         finally:
-            if kept:
-                self.resume.forget(kept)
             deadline.task = None  # the call is over: it is ended no more
             if rendering.heartbeat is not None:
                 rendering.stop_heartbeat()

@@ -120,7 +120,7 @@ class Connection(asyncio.Protocol):
     def fail_plain(self, error: CallError) -> None:
         """Fail the call that waits here for a plain answer, if one does."""
         exchange = self._exchange
-        if exchange is not None and not exchange._is_stream:  # noqa: SLF001  # its other half
+        if exchange is not None and not exchange.is_stream:
             exchange.fail(error)
 
     # --- httptools calls these

@@ -34,6 +34,7 @@ class Exchange(Incoming):
         "_timed",
     )  # fmt: skip
 
+    is_stream = False
     reader: StreamReader | None = None
     """Of a stream; see ``StreamExchange``."""
 
@@ -156,7 +157,6 @@ class Exchange(Incoming):
         problem = self._problem_at_end(is_certain=is_certain)
         if problem is not None:
             self.fail(problem)
-        if self._error is not None:
             return
         self.is_complete = True
         self._settle(None)

@@ -32,7 +32,8 @@ class StreamExchange(Exchange):
 
     __slots__ = ("_first_by", "_flows", "_idle_s", "_is_event_stream", "_is_following", "_partial", "_read", "reader")
 
-    reader: StreamReader  # type: ignore[misc]  # a slot here, a default there
+    is_stream = True
+    reader: StreamReader
 
     def __init__(self, pool: Pool, limits: Limits, sweep: Sweep, name: str, reader: StreamReader) -> None:
         """Have events read by *reader*."""

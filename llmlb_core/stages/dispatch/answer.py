@@ -28,12 +28,10 @@ class Answer(ABC):
         outcome: How it ended, as far as it has.
         error: What it failed with, if it did.
         tries: What the call was tried at before; None where this is its first attempt.
-        is_resumable: Whether its request is kept, so that another answer can go on where this one breaks.
     """
 
     error: CallError | None = None
     tries: Tries | None = None
-    is_resumable: bool = True
 
     def __init__(self, lease: Lease) -> None:
         """Hold *lease*."""
@@ -46,6 +44,9 @@ class Answer(ABC):
     def transcript(self) -> Transcript | None:
         """What of a stream was delivered; None where another answer cannot be compared with it."""
 
+    identity: Identity | None
+    """What its events have in common; of results, what they go on with, or are given once they are rendered."""
+
     @abstractmethod
     def close(self) -> Awaitable[None] | None:
         """Stop the work if it still runs, then give the lease back; what is returned is to be awaited for that."""
@@ -57,11 +58,7 @@ class Answer(ABC):
 
 
 class ResultsAnswer(Answer):
-    """Results, for the dialect to render.
-
-    Attributes:
-        identity: Of the answer that it goes on with; of its own, once it is rendered.
-    """
+    """Results, for the dialect to render."""
 
     def __init__(self, lease: Lease, head: Sequence[Result], rest: AsyncGenerator[Result, None]) -> None:
         """Begin with *head*, which was read already, and go on with *rest*."""
@@ -70,7 +67,7 @@ class ResultsAnswer(Answer):
         self._rest = rest
         self._is_told = False
         self._transcript = Transcript()
-        self.identity: Identity | None = None
+        self.identity = None
 
     def goes_on(self, said: Transcript, identity: Identity | None) -> None:
         """Take up what an answer with *identity* delivered; *said* is told of results by whoever held them back."""
@@ -119,11 +116,12 @@ class RelayedAnswer(Answer):
     @property
     def transcript(self) -> Transcript | None:
         """What was delivered."""
-        reader = self.exchange.reader
-        return reader.transcript if reader is not None and reader.is_comparable else None
+        exchange = self.exchange
+        reader = exchange.reader
+        return reader.transcript if reader is not None and reader.is_comparable and exchange.status == 200 else None
 
     @property
-    def identity(self) -> Identity | None:
+    def identity(self) -> Identity | None:  # type: ignore[override]  # read only here
         """What its events have in common."""
         reader = self.exchange.reader
         return reader.identity if reader is not None else None

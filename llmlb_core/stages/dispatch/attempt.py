@@ -52,6 +52,15 @@ class Follows:
     delivered: Transcript
     identity: Identity | None
 
+    def hold_back(self, exchange: Exchange, name: str) -> None:
+        """Have *exchange*, with the endpoint called *name*, hold back what was delivered.
+
+        Raises:
+            AnswerDiffers: It cannot.
+        """
+        if not exchange.follow(self.delivered, self.identity):
+            raise AnswerDiffers(f"What endpoint '{name}' would answer cannot be compared with what was delivered.")
+
 
 async def attempt(call: Call, lease: Lease, limit_s: float, follows: Follows | None = None) -> Answer:
     """Return the answer of the lease's endpoint when its first content is there; gives the lease back if there is none.
@@ -131,8 +140,8 @@ async def _relay(call: Call, lease: Lease, limit_s: float, follows: Follows | No
         exchange = lease.endpoint.relay(call, lease.target.model)
         if limit_s:
             exchange.hasten(limit_s)
-        if follows is not None and not exchange.follow(follows.delivered, follows.identity):
-            raise AnswerDiffers(f"Nothing can go on with what endpoint '{lease.endpoint.name}' would answer.")
+        if follows is not None:
+            follows.hold_back(exchange, lease.endpoint.name)
         await exchange.committed
     except CallError as error:
         outcome, failure = Outcome.FAILED, error

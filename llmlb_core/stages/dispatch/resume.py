@@ -6,18 +6,16 @@ same, by hash, is the rest passed on. Nothing of our own making is ever in an an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from attrs import define, evolve
 
-from llmlb_core.contracts.streams import Identity
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Target
 from llmlb_core.domain.records import Record
-from llmlb_core.domain.transcript import Transcript
 from llmlb_core.errors import AnswerDiffers, CallError
 from llmlb_core.stages.acquire import Lease
-from llmlb_core.stages.dispatch.answer import Answer, RelayedAnswer, ResultsAnswer
+from llmlb_core.stages.dispatch.answer import Answer, RelayedAnswer
 from llmlb_core.stages.dispatch.attempt import Follows, attempt
 from llmlb_core.stages.dispatch.dispatch import Dispatch
 
@@ -42,8 +40,11 @@ class ResumeStats:
     too_large: int = 0
 
 
+Deliver = Callable[[Call, Answer], Awaitable[None]]
+
+
 class Resume:
-    """Finds an answer that goes on where another broke."""
+    """Delivers answers; streams, whatever breaks on the way."""
 
     def __init__(self, dispatch: Dispatch) -> None:
         """Try calls again by *dispatch*."""
@@ -51,38 +52,55 @@ class Resume:
         self._kept_bytes = 0
         self.stats = ResumeStats()
 
-    def keep(self, call: Call, answer: Answer) -> int:
-        """Count the request of a committed stream in; return what to give to ``forget``. One that is too large is let go."""
-        size = len(call.body)
-        if size > KEPT_BYTES or self._kept_bytes + size > ALL_KEPT_BYTES:
-            self.stats.too_large += 1
-            answer.is_resumable = False
-            if isinstance(answer, RelayedAnswer):  # results are rendered with a look at the request
-                call.body = b""
-            return 0
-        self._kept_bytes += size
-        return size
+    async def __call__(  # noqa: PLR0917  # each is a thing of its own, and there is one caller
+        self,
+        call: Call,
+        targets: Sequence[Target],
+        answer: Answer,
+        record: Record,
+        deliver: Deliver,
+        wait: Callable[[], None],
+    ) -> None:
+        """Return when *answer*, or what goes on with it, was delivered.
 
-    def forget(self, size: int) -> None:
-        """Count a request out."""
-        self._kept_bytes -= size
-
-    async def __call__(self, call: Call, targets: Sequence[Target], answer: Answer, error: CallError, record: Record) -> Answer:
-        """Return the answer that goes on where *answer* broke with *error*; gives the lease of *answer* back.
+        Args:
+            call: What was asked.
+            targets: Of the call.
+            answer: Committed, and closed by the caller, too.
+            record: Of the call.
+            deliver: Writes an answer; raises ``CallError`` where that breaks.
+            wait: Told that nothing comes for a while.
 
         Raises:
-            CallError: *error*, where nothing can go on.
+            CallError: It broke, and nothing can go on with it.
         """
-        delivered = answer.transcript
-        closing = answer.close()
-        if closing is not None:
-            await closing
-        if not (call.stream and answer.is_resumable and error.is_retryable) or delivered is None:
+        kept = self._keep(call, answer) if call.stream else 0
+        try:
+            while True:
+                try:
+                    return await deliver(call, answer)
+                except CallError as error:
+                    if not kept:
+                        raise
+                    wait()
+                    answer = await self._another(call, targets, answer, error, record)
+        finally:
+            self._kept_bytes -= kept
+            await _close(answer)
+
+    async def _another(self, call: Call, targets: Sequence[Target], answer: Answer, error: CallError, record: Record) -> Answer:
+        """Return the answer that goes on where *answer* broke with *error*.
+
+        Raises:
+            CallError: *error*, where none does.
+        """
+        delivered, identity = answer.transcript, answer.identity
+        await _close(answer)
+        if not error.is_retryable or delivered is None:
             raise error
-        identity = answer.identity if isinstance(answer, RelayedAnswer | ResultsAnswer) else None
 
         async def opener(call: Call, lease: Lease) -> Answer:
-            return await _open(call, lease, delivered, identity)
+            return await _open(call, lease, Follows(delivered, identity))
 
         try:
             again = await self._dispatch.another(call, targets, answer, error, record, opener, "replay")
@@ -94,9 +112,26 @@ class Resume:
         self.stats.replayed += 1
         return again
 
+    def _keep(self, call: Call, answer: Answer) -> int:
+        """Count the request in; return its size, 0 where it is too large to be kept."""
+        size = len(call.body)
+        if size > KEPT_BYTES or self._kept_bytes + size > ALL_KEPT_BYTES:
+            self.stats.too_large += 1
+            if isinstance(answer, RelayedAnswer):  # results are rendered with a look at the request
+                call.body = b""
+            return 0
+        self._kept_bytes += size
+        return size
 
-async def _open(call: Call, lease: Lease, delivered: Transcript, identity: Identity | None) -> Answer:
+
+async def _close(answer: Answer) -> None:
+    closing = answer.close()
+    if closing is not None:
+        await closing
+
+
+async def _open(call: Call, lease: Lease, follows: Follows) -> Answer:
     if call.request is None and not lease.endpoint.speaks(call.dialect.name):
         decoded = call.dialect.decode(call.route, call.body)
         call = evolve(call, request=decoded.request, ignored=decoded.ignored)
-    return await attempt(call, lease, 0.0, Follows(delivered, identity))
+    return await attempt(call, lease, 0.0, follows)
