@@ -127,7 +127,8 @@ def kill_one(count: int, tokens: int) -> Killed:
     (SCRATCH / "run").mkdir(parents=True, exist_ok=True)
     with _llama(slots) as first, _llama(slots) as second, tempfile.TemporaryDirectory(dir=SCRATCH / "run") as folder:
         servers = {"first": first, "second": second}
-        toml = "[log]\naccess = false\n\n" + "".join(
+        # Without heartbeats: a stream that one has opened tells in no header who serves it.
+        toml = "[server]\nheartbeat_s = 0\n\n[log]\naccess = false\n\n" + "".join(
             f'[[endpoints]]\nname = "{name}"\nurl = "{url}"\nmodels = ["{MODEL}"]\n'
             f"max_in_flight = {count}\ntimeouts = {TIMEOUTS}\n\n"
             for name, (_, url) in servers.items()
