@@ -66,6 +66,12 @@ if TYPE_CHECKING:
     )
     from llmlb_core.contracts.routes import Routes as Routes
     from llmlb_core.contracts.storage import StorageApp as StorageApp
+    from llmlb_core.contracts.streams import (
+        DIFFERS as DIFFERS,
+        Fault as Fault,
+        Identity as Identity,
+        StreamReader as StreamReader,
+    )
     from llmlb_core.domain.calls import Call as Call, Head as Head, Operation as Operation, new_id as new_id
     from llmlb_core.domain.chat import (
         ChatRequest as ChatRequest,
@@ -109,6 +115,8 @@ if TYPE_CHECKING:
         Usage as Usage,
         Vectors as Vectors,
     )
+    from llmlb_core.domain.sse import split_events as split_events
+    from llmlb_core.domain.transcript import Differs as Differs, Echo as Echo, Transcript as Transcript
     from llmlb_core.hookspecs import hookimpl as hookimpl
     from llmlb_core.models.naming import model_id_of as model_id_of
     from llmlb_core.routing.composed import Composed as Composed
@@ -116,6 +124,7 @@ if TYPE_CHECKING:
     from llmlb_core.security.secrets import new_token as new_token, read_private as read_private, write_private as write_private
     from llmlb_core.settings.sections import setting as setting
     from llmlb_core.telemetry.log import get_logger as get_logger
+    from llmlb_core.upstream.usage import told_usage as told_usage
     from llmlb_core.worker.environment import worker_environment as worker_environment
     from llmlb_core.worker.guards import guard_process as guard_process
 
@@ -133,6 +142,7 @@ _HOMES = {
     "contracts.router": "Filter Picker Rank Router Scorer UNKNOWN",
     "contracts.routes": "Routes",
     "contracts.storage": "StorageApp",
+    "contracts.streams": "DIFFERS Fault Identity StreamReader",
     "domain.calls": "Call Head Operation new_id",
     "domain.chat": "ChatRequest CompletionRequest EmbeddingRequest ImagePart Message ResponseFormat Sampling TextPart Tool "
     "ToolCall ToolChoice",
@@ -145,6 +155,8 @@ _HOMES = {
     "domain.records": "Attempt Record",
     "domain.remote": "RemoteDevice RemoteModel Report",
     "domain.results": "Delta TokenLogprob ToolCallDelta TopLogprob Usage Vectors",
+    "domain.sse": "split_events",
+    "domain.transcript": "Differs Echo Transcript",
     "hookspecs": "hookimpl",
     "models.naming": "model_id_of",
     "routing.composed": "Composed",
@@ -152,6 +164,7 @@ _HOMES = {
     "security.secrets": "new_token read_private write_private",
     "settings.sections": "setting",
     "telemetry.log": "get_logger",
+    "upstream.usage": "told_usage",
     "worker.environment": "worker_environment",
     "worker.guards": "guard_process",
 }

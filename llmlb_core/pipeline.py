@@ -13,11 +13,12 @@ from llmlb_core.contracts.outlet import Outlet
 from llmlb_core.domain.calls import Call, Head
 from llmlb_core.domain.endpoints import Target
 from llmlb_core.domain.records import Record
+from llmlb_core.errors import CallError
 from llmlb_core.stages.acquire import Acquire
 from llmlb_core.stages.authenticate import Authenticate
 from llmlb_core.stages.authorize import Authorize
 from llmlb_core.stages.deadline import Deadline
-from llmlb_core.stages.dispatch import Answer, Dispatch
+from llmlb_core.stages.dispatch import Answer, Dispatch, Resume
 from llmlb_core.stages.failure import Blame, failure_of
 from llmlb_core.stages.parse import Parse
 from llmlb_core.stages.record import Recorder
@@ -39,6 +40,7 @@ class Pipeline:
     transform: Transform
     acquire: Acquire
     dispatch: Dispatch
+    resume: Resume
     record: Recorder
     running: Running
     call_timeout_s: float
@@ -55,6 +57,7 @@ class Pipeline:
             outlet = self.taps.tap(record, outlet)
         rendering = Rendering(entry.dialect, outlet, record)
         answer: Answer | None = None
+        kept = 0
         deadline = Deadline(outlet.task, head.received_at, self.call_timeout_s)
         self.running.enter(deadline)
         try:
@@ -72,7 +75,16 @@ class Pipeline:
             )
             answer = await self.dispatch(call, targets, lease, record)
             if not rendering.at_once(call, answer):
-                await rendering.answer(call, answer)
+                kept = self.resume.keep(call, answer) if call.stream else 0
+                while True:
+                    try:
+                        await rendering.answer(call, answer)
+                        break
+                    except CallError as error:
+                        if not (outlet.committed and call.stream):
+                            raise
+                        rendering.keep_open(call, self.heartbeat_s)
+                        answer = await self.resume(call, targets, answer, error, record)
             record.ending = "finished"
         except (Exception, CancelledError) as error:
             failure = failure_of(error, deadline, record, self.blame)
@@ -80,6 +92,8 @@ class Pipeline:
                 raise
             await rendering.error(failure)
         finally:
+            if kept:
+                self.resume.forget(kept)
             deadline.task = None  # the call is over: it is ended no more
             if rendering.heartbeat is not None:
                 rendering.stop_heartbeat()

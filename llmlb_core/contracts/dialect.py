@@ -9,6 +9,7 @@ import msgspec
 from attrs import frozen
 
 from llmlb_core.contracts.endpoint import Result
+from llmlb_core.contracts.streams import BlindReader, Identity, StreamReader
 from llmlb_core.domain.calls import Call, Operation
 from llmlb_core.domain.chat import CanonicalRequest
 from llmlb_core.domain.models import Capability
@@ -43,7 +44,7 @@ class Entry:
 
 
 class RoutingFields(msgspec.Struct, frozen=True):
-    """The few fields of a body that routing reads.
+    """The few fields of a body that routing reads; a dialect's own class may have more, for its ``reader``.
 
     A struct that msgspec can decode a body to: everything else is skipped without being built.
 
@@ -90,6 +91,16 @@ class Renderer(ABC):
     def error(self, error: CallError) -> bytes:
         """Return an in-band error for a stream that has begun; no success marker follows it."""
 
+    def follow(self, identity: Identity) -> bool:
+        """Go on, instead of beginning, with an answer whose events so far had *identity*; False = that cannot be done."""
+        del identity
+        return False
+
+    @property
+    def identity(self) -> Identity | None:
+        """What all events of this answer have in common; None where another could not go on with it."""
+        return None
+
 
 class Dialect(ABC):
     """One wire format. Sync and pure: bytes in, values out; it never waits and holds no state between calls.
@@ -130,6 +141,11 @@ class Dialect(ABC):
     @abstractmethod
     def renderer(self, call: Call, model: str) -> Renderer:
         """Return the renderer of *call*, answered by *model*."""
+
+    def reader(self, call: Call) -> StreamReader:
+        """Return what reads the stream that a server answers *call* with, in this dialect; absent = all of it is passed on."""
+        del call
+        return BlindReader()
 
     @abstractmethod
     def error(self, error: CallError) -> bytes:

@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Protocol
 
 from llmlb_core.contracts.outlet import Outlet
+from llmlb_core.contracts.streams import Identity, StreamReader
 from llmlb_core.domain.facts import EndpointFacts
 from llmlb_core.domain.results import Delta, Usage, Vectors
 
 if TYPE_CHECKING:
     from llmlb_core.domain.breaker import Breaker
     from llmlb_core.domain.calls import Call
+    from llmlb_core.domain.transcript import Transcript
 
 Result = Delta | Vectors
 
@@ -25,14 +27,19 @@ class Exchange(Protocol):
         is_complete: Whether all of the answer is here and was found right.
         committed: Done when content is there; failed with a ``CallError`` where another candidate may be tried.
         status: Of the answer; likewise its ``content_type``, and its ``content_length`` where that is known.
-        usage: What the answer said of its tokens, once it is finished.
+        reader: Of a stream, says what it has come to; None of a plain answer.
     """
 
     is_complete: bool
     committed: Future[None]
     status: int
     content_type: str
-    usage: Usage | None
+    reader: StreamReader | None
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the answer said of its tokens so far."""
+        ...
 
     @property
     def content_length(self) -> int | None:
@@ -51,6 +58,10 @@ class Exchange(Protocol):
 
     def hasten(self, seconds: float) -> None:
         """Fail with ``EndpointTimeout`` unless a stream's first content comes within *seconds* of the request, head included."""
+        ...
+
+    def follow(self, delivered: Transcript, identity: Identity | None) -> bool:
+        """Go on with an answer of which *delivered* is out already; False = that cannot be done. See ``StreamReader.follow``."""
         ...
 
     def attach(self, outlet: Outlet) -> None:

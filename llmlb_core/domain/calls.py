@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 if TYPE_CHECKING:
-    from llmlb_core.contracts.dialect import Dialect, Route
+    from llmlb_core.contracts.dialect import Dialect, Route, RoutingFields
     from llmlb_core.domain.chat import CanonicalRequest
     from llmlb_core.domain.principals import Principal
 
@@ -75,6 +75,7 @@ class Call:
         principal: Who calls.
         deadline_at: ``time.monotonic()`` after which the call is answered with an error, whatever it waits for.
         request: The canonical request; None until something needs it (see the stage ``transform``).
+        fields: What the dialect read of the body at first.
         ignored: Names of body parameters that nothing understands, told in ``x-llmlb-ignored-parameters``.
     """
 
@@ -87,5 +88,6 @@ class Call:
     stream: bool
     principal: Principal
     deadline_at: float
+    fields: RoutingFields | None = None
     request: CanonicalRequest | None = None
     ignored: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from llmlb_core.upstream.address import Address
 from llmlb_core.upstream.exchange import Exchange
 from llmlb_core.upstream.limits import Limits
 from llmlb_core.upstream.pool import Pool
+from llmlb_core.upstream.stream import StreamExchange
 from llmlb_core.upstream.sweep import Sweep
 
 PASSED_ON = ("traceparent", "tracestate")
@@ -64,9 +65,10 @@ class ServerEndpoint(Endpoint):
     def relay(self, call: Call, model: str) -> Exchange:
         """Send the body as it is, but for the model's name where an alias was used."""
         body = call.body if call.model == model else rename_model(call.body, model)
-        # Embeddings are never streamed, whatever the body says.
-        is_stream = call.stream and call.route.operation is not Operation.EMBEDDING
-        exchange = Exchange(self._pool, self._limits, self._sweep, self.name, is_stream=is_stream)
+        if call.stream and call.route.operation is not Operation.EMBEDDING:  # which is never streamed, whatever the body says
+            exchange: Exchange = StreamExchange(self._pool, self._limits, self._sweep, self.name, call.dialect.reader(call))
+        else:
+            exchange = Exchange(self._pool, self._limits, self._sweep, self.name)
         head = self._heads.get(call.route.path) or self._head(call.route.path)
         headers = call.head.headers
         extra = b""

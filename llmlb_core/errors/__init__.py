@@ -28,6 +28,7 @@
     │   │   ├── EndpointBusy          429  endpoint_busy           (it said so itself)
     │   │   ├── EndpointRefused       502  endpoint_refused        (it refused this server's own credential)
     │   │   └── EndpointTimeout       504  endpoint_timeout
+    │   ├── AnswerDiffers             502  replay_differs          (another answer to a call that broke; never told to clients)
     │   ├── NoEndpoint                503  no_capable_nodes
     │   ├── ModelLoading              503  model_loading
     │   ├── ShuttingDown              503  shutting_down
@@ -66,6 +67,7 @@ from __future__ import annotations  # noqa: I001  # in the order of the tree, wh
 # `as` makes each a public name for type checkers.
 from llmlb_core.errors.base import LLMLBError as LLMLBError
 from llmlb_core.errors.call import (
+    AnswerDiffers as AnswerDiffers,
     CallError as CallError,
     InvalidRequest as InvalidRequest,
     InvalidJson as InvalidJson,

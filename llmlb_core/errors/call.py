@@ -280,3 +280,11 @@ class QueueTimeout(CallError):
     status = 504
     type = "queue_timeout"
     code = "queue_timeout"
+
+
+class AnswerDiffers(CallError):
+    """Another answer to the same call does not begin with what was delivered; no endpoint has failed by that."""
+
+    status = 502
+    type = "backend_error"
+    code = "replay_differs"

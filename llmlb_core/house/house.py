@@ -31,7 +31,7 @@ from llmlb_core.settings.sections import AdmissionSettings, RoutingSettings, Set
 from llmlb_core.stages.acquire import Acquire
 from llmlb_core.stages.authenticate import Authenticate
 from llmlb_core.stages.authorize import Authorize
-from llmlb_core.stages.dispatch import Dispatch
+from llmlb_core.stages.dispatch import Dispatch, Resume
 from llmlb_core.stages.parse import Parse
 from llmlb_core.stages.record import Recorder
 from llmlb_core.stages.resolve import Resolve
@@ -186,6 +186,7 @@ class House:
 
     def _build_pipeline(self, directory: Directory, acquire: Acquire, recorder: Recorder) -> Pipeline:
         settings, registry = self.settings, self.host.registry
+        dispatch = Dispatch(acquire, settings.dispatch)
         return Pipeline(
             authenticate=Authenticate(
                 # One that settings name is missing only where no plugin is installed at all: then nobody enters.
@@ -197,7 +198,8 @@ class House:
             authorize=Authorize(list(registry.authorizers.values())),
             transform=Transform(),
             acquire=acquire,
-            dispatch=Dispatch(acquire, settings.dispatch),
+            dispatch=dispatch,
+            resume=Resume(dispatch),
             record=recorder,
             running=Running(),
             call_timeout_s=settings.server.call_timeout_s,

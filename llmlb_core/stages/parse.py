@@ -44,4 +44,4 @@ class Parse:
             raise InvalidRequest('You must provide a model parameter, such as "model": "smollm2".', param="model")
         deadline_at = head.received_at + self._settings.call_timeout_s
         # By place: names cost a third more.
-        return Call(head.id, head, route, dialect, body, fields.model, bool(fields.stream), principal, deadline_at)
+        return Call(head.id, head, route, dialect, body, fields.model, bool(fields.stream), principal, deadline_at, fields)

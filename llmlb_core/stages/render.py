@@ -7,11 +7,12 @@ import math
 import time
 
 from llmlb_core.contracts.dialect import Dialect, Renderer
+from llmlb_core.contracts.endpoint import Exchange
 from llmlb_core.contracts.outlet import Outlet
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Outcome
 from llmlb_core.domain.records import Record
-from llmlb_core.domain.results import Delta, Vectors
+from llmlb_core.domain.results import Delivered, Delta, Vectors
 from llmlb_core.errors import CallError, EndpointFailed
 from llmlb_core.stages.acquire import Waiting
 from llmlb_core.stages.dispatch import Answer, RelayedAnswer, ResultsAnswer
@@ -110,7 +111,15 @@ class Rendering:
             self._pass_on(call, answer)
             await answer.finished()
         finally:  # a stream that was cut may have told its usage so far
-            self._record.usage = answer.exchange.usage
+            self._note_usage(answer.exchange)
+
+    def _note_usage(self, exchange: Exchange) -> None:
+        """Note what the server told of tokens, else what went out."""
+        record, reader = self._record, exchange.reader
+        record.usage = exchange.usage
+        if record.usage is None and reader is not None:
+            transcript = reader.transcript
+            record.delivered = Delivered(transcript.count, transcript.length)
 
     def _pass_on(self, call: Call, answer: RelayedAnswer) -> None:
         """Send the head, and have the bytes flow from the endpoint's connection."""
@@ -122,14 +131,20 @@ class Rendering:
             if exchange.status != 200:
                 self._headers += exchange.headers
             self._open(exchange.status, exchange.content_type, exchange.content_length)
-        self._record.first_token_s = time.monotonic() - self._record.started_at
+        if self._record.first_token_s is None:
+            self._record.first_token_s = time.monotonic() - self._record.started_at
         outlet.committed = True
         exchange.attach(outlet)
 
     async def _render(self, call: Call, answer: ResultsAnswer) -> None:
         """Write the answer's results in the dialect."""
         outlet = self._outlet
-        renderer = self._renderer = self._dialect.renderer(call, answer.model)
+        renderer = self._renderer
+        if renderer is None:
+            renderer = self._renderer = self._dialect.renderer(call, answer.model)
+            if answer.identity is not None:
+                renderer.follow(answer.identity)
+        answer.identity = renderer.identity
         async for result in answer:
             self._note(result)
             data = renderer.feed(result)

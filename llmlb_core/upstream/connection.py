@@ -153,7 +153,7 @@ class Connection(asyncio.Protocol):
         if exchange is None or self._is_whole or 100 <= status < 200:
             return
         self._has_length = self._has_length or status in (204, 304)
-        exchange.head(status, has_length=self._has_length)
+        exchange.head(status)
 
     def on_message_complete(self) -> None:
         """The answer is complete, or was a 1xx."""
@@ -190,6 +190,8 @@ class Connection(asyncio.Protocol):
 
     def _broken(self, reason: str) -> None:
         exchange = self._exchange
+        if self._parts and exchange is not None and exchange.committed.done():
+            exchange.arrived(self._parts)  # what came before is good
         self.abort()
         if exchange is not None:
             exchange.fail(reason)

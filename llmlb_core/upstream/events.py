@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from llmlb_core.domain.sse import BLANK_LINES
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024
-
-_BLANK = (b"\n\n", b"\n\r\n", b"\r\r")
-_LAST_WORD = re.compile(rb'data: ?\[DONE\]|"finish_reason": ?"|"type": ?"response\.(?:completed|incomplete|failed)"')
 
 
 class EventTooLarge(Exception):
@@ -58,14 +55,4 @@ class PartialEvent:
 
 def _last_end(data: bytes) -> int:
     """Return the index behind the last blank line, 0 where there is none. Lines end with LF, CRLF or CR."""
-    return max(at + len(blank) if (at := data.rfind(blank)) >= 0 else 0 for blank in _BLANK)
-
-
-def has_data(events: bytes) -> bool:
-    """Whether *events* hold more than comments, which servers send while they work."""
-    return events.startswith(b"data") or b"\ndata" in events or b"\rdata" in events
-
-
-def says_last_word(events: bytes) -> bool:
-    """Whether *events* hold what ends an answer; without a length or chunks nothing else tells an end from a cut."""
-    return _LAST_WORD.search(events) is not None
+    return max(at + len(blank) if (at := data.rfind(blank)) >= 0 else 0 for blank in BLANK_LINES)

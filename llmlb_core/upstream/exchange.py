@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from llmlb_core.contracts.outlet import Outlet
+from llmlb_core.contracts.streams import Identity, StreamReader
+from llmlb_core.domain.transcript import Transcript
 from llmlb_core.errors import CallError, EndpointFailed, EndpointTimeout
 from llmlb_core.upstream.connection import Connection
 from llmlb_core.upstream.incoming import Incoming
@@ -15,7 +17,7 @@ from llmlb_core.upstream.sweep import Sweep
 
 
 class Exchange(Incoming):
-    """Sends one request and passes the answer on.
+    """Sends one request and passes the answer on; of a stream, see ``StreamExchange``.
 
     Before ``committed`` nothing has reached the client, and a failure may be tried elsewhere. After it ``attach`` lets bytes
     flow to an outlet from the connection's own callbacks; ``finished`` is the one thing to wait for.
@@ -32,9 +34,12 @@ class Exchange(Incoming):
         "_timed",
     )  # fmt: skip
 
-    def __init__(self, pool: Pool, limits: Limits, sweep: Sweep, name: str, *, is_stream: bool) -> None:
+    reader: StreamReader | None = None
+    """Of a stream; see ``StreamExchange``."""
+
+    def __init__(self, pool: Pool, limits: Limits, sweep: Sweep, name: str) -> None:
         """Use *pool*; *name* is what errors call the server."""
-        super().__init__(pool.loop, limits, is_stream=is_stream)
+        super().__init__(pool.loop, limits)
         self._pool, self._timed, self._name = pool, sweep.members, name
         self._request = b""
         self._sent_at = 0.0
@@ -50,12 +55,7 @@ class Exchange(Incoming):
         """Send *request*, over an idle connection or a new one."""
         self._request = request
         now = self._sent_at = self._loop.time()
-        limits = self._limits
-        if self._is_stream:
-            self._first_by = now + limits.first_token_s
-            self.overdue_at = now + (limits.head_s if limits.head_s < limits.first_token_s else limits.first_token_s)
-        else:
-            self.overdue_at = now + limits.plain_s
+        self.overdue_at = now + self._limits.plain_s
         self._timed.add(self)  # the sweep runs since the pool's first connection
         connection = self._pool.take(now)
         if connection is None:
@@ -65,9 +65,12 @@ class Exchange(Incoming):
             connection.send(self, request)
 
     def hasten(self, seconds: float) -> None:
-        """Fail unless the first content of a stream comes within *seconds* of the request, its head included."""
-        self._first_by = min(self._first_by, self._sent_at + seconds)
-        self.overdue_at = min(self.overdue_at, self._first_by)
+        """Fail unless the first content of a stream comes within *seconds* of the request; of no meaning for a plain answer."""
+
+    def follow(self, delivered: Transcript, identity: Identity | None) -> bool:
+        """Say that a plain answer follows none."""
+        del delivered, identity
+        return False
 
     def attach(self, outlet: Outlet) -> None:
         """Let what is held and what comes flow to *outlet*, whose head is out."""
@@ -101,7 +104,6 @@ class Exchange(Incoming):
 
     def overdue(self) -> None:
         """Something took too long: the server, or the client that does not read what the server sent."""
-        limits, name = self._limits, self._name
         if self._is_paused:
             self._drop()
             if self._outlet is not None:
@@ -112,16 +114,7 @@ class Exchange(Incoming):
             self._settle(self._refusal())
         else:
             self._drop()
-            code = None
-            if self.committed.done() and self._is_stream:
-                told = f"was silent for {limits.idle_s:g} s"
-            elif not self._is_stream:
-                told = f"did not complete its answer within {limits.plain_s:g} s"
-            elif self._loop.time() >= self._first_by:
-                told, code = f"sent nothing of its stream within {self._first_by - self._sent_at:g} s", "first_token_timeout"
-            else:
-                told = f"did not begin its answer within {limits.head_s:g} s"
-            self._settle(EndpointTimeout(f"Endpoint '{name}' {told}.", code=code))
+            self._settle(self._too_late())
 
     # --- what the outlet calls
 
@@ -140,7 +133,7 @@ class Exchange(Incoming):
         self._is_paused = False
         connection = self._connection
         if connection is not None:
-            self.overdue_at = self._loop.time() + (self._limits.idle_s if self._is_stream else self._limits.plain_s)
+            self.overdue_at = self._loop.time() + self._next_limit_s()
             if not connection.transport.is_closing():
                 connection.transport.resume_reading()
 
@@ -163,6 +156,7 @@ class Exchange(Incoming):
         problem = self._problem_at_end(is_certain=is_certain)
         if problem is not None:
             self.fail(problem)
+        if self._error is not None:
             return
         self.is_complete = True
         self._settle(None)
@@ -191,6 +185,14 @@ class Exchange(Incoming):
         self._settle(reason)
 
     # --- inside
+
+    def _next_limit_s(self) -> float:
+        """Return how long it may be silent from now on."""
+        return self._limits.plain_s
+
+    def _too_late(self) -> EndpointTimeout:
+        """Return what the server's silence means."""
+        return EndpointTimeout(f"Endpoint '{self._name}' did not complete its answer within {self._limits.plain_s:g} s.")
 
     def _read_error(self, body: bytes) -> CallError | None:
         read = self._pool.read_error

@@ -9,19 +9,18 @@ from abc import ABC, abstractmethod
 from llmlb_core.contracts.outlet import Outlet
 from llmlb_core.domain.results import Usage
 from llmlb_core.errors import CallError
-from llmlb_core.upstream.events import EventTooLarge, PartialEvent, has_data, says_last_word
-from llmlb_core.upstream.limits import MAX_COMMENT_BYTES, PLAIN_COMMIT_BYTES, READ_ERROR_BYTES, REFUSAL_BYTES, REFUSAL_S, Limits
+from llmlb_core.upstream.limits import PLAIN_COMMIT_BYTES, READ_ERROR_BYTES, REFUSAL_BYTES, REFUSAL_S, Limits
 from llmlb_core.upstream.refusals import is_passed_on
-from llmlb_core.upstream.usage import MalformedAnswer, usage_at_end, usage_of_answer, usage_of_events
+from llmlb_core.upstream.usage import MalformedAnswer, usage_at_end, usage_of_answer
 
 _TAIL_BYTES = 2048
-_JSON = "application/json"
+JSON = "application/json"
 
 
 class Incoming(ABC):
-    """The half of an exchange that looks at the answer; ``Exchange`` knows the connection.
+    """The half of an exchange that looks at the answer; ``Exchange`` knows the connection, ``StreamExchange`` events.
 
-    Whole events go out as they come. A plain answer is held back until it is whole and found to be JSON, up to a size.
+    A plain answer is held back until it is whole and found to be JSON, up to a size; so is a refusal.
 
     Attributes:
         is_complete: Whether all of it has come and is right.
@@ -29,37 +28,37 @@ class Incoming(ABC):
     """
 
     __slots__ = (
-        "_content_length", "_encoding", "_first_by", "_flows", "_has_length", "_held", "_idle_s", "_is_event_stream", "_is_passed_on",
-        "_is_stream", "_limits", "_loop", "_outlet", "_partial", "_retry_after", "_saw_last_word", "_tail", "committed",
-        "content_type", "is_complete", "overdue_at", "problem", "status", "usage",
+        "_content_length", "_encoding", "_held", "_is_passed_on", "_limits", "_loop", "_outlet", "_retry_after", "_tail",
+        "_usage", "committed", "content_type", "is_complete", "overdue_at", "problem", "status",
     )  # fmt: skip
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits, *, is_stream: bool) -> None:
-        """Expect a stream or a plain answer."""
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
+        """Expect an answer."""
         self._loop = loop
-        self._limits, self._is_stream, self._idle_s = limits, is_stream, limits.idle_s
+        self._limits = limits
         self._outlet: Outlet | None = None
-        self._partial: PartialEvent | None = None
         self._held: bytes | bytearray = b""
         self._tail = b""
-        self.is_complete = self._is_event_stream = self._is_passed_on = self._saw_last_word = self._flows = False
-        self._has_length = True
+        self.is_complete = self._is_passed_on = False
         self.problem: str | None = None
         self.committed: asyncio.Future[None] = loop.create_future()
-        self.usage: Usage | None = None
-        self.overdue_at = self._first_by = math.inf
+        self._usage: Usage | None = None
+        self.overdue_at = math.inf
         self.status = 0
-        self.content_type = _JSON
+        self.content_type = JSON
         self._content_length: int | None = None
         self._retry_after: str | None = None
         self._encoding = ""
 
     @property
     def content_length(self) -> int | None:
-        """The length of the body that will flow, where it is known. A stream has none: an error event may end it early."""
-        if self.is_complete:
-            return len(self._held)
-        return None if self._is_event_stream else self._content_length
+        """The length of the body that will flow, where it is known."""
+        return len(self._held) if self.is_complete else self._content_length
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the answer said of its tokens."""
+        return self._usage
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
@@ -77,7 +76,7 @@ class Incoming(ABC):
     def forget_head(self) -> None:
         """Forget the headers of a 1xx: the answer's own follow."""
         self.status = 0
-        self.content_type = _JSON
+        self.content_type = JSON
         self._content_length = self._retry_after = None
         self._encoding = ""
 
@@ -94,10 +93,9 @@ class Incoming(ABC):
         """The head says something that makes the answer useless; what comes next ends the call."""
         self.problem = self.problem or problem
 
-    def head(self, status: int, *, has_length: bool) -> None:
+    def head(self, status: int) -> None:
         """The answer's head is complete."""
         self.status = status
-        self._has_length = has_length
         self._is_passed_on = is_passed_on(status)
         if not 200 <= status <= 599:
             self.refuse(f"it answered {status}")
@@ -106,28 +104,15 @@ class Incoming(ABC):
         elif self._encoding and self._encoding != "identity":
             # Nobody asked for it: were it passed on, its events, its usage and its being whole could not be seen.
             self.refuse(f"its answer is encoded ({self._encoding[:20]}), though it was asked for none")
-        elif status == 200 and (self._is_stream or self.content_type != _JSON):
-            kind = self.content_type.partition(";")[0].strip().lower()
-            self._is_event_stream = kind == "text/event-stream"
-            if self._is_event_stream is not self._is_stream or kind == "text/html":
-                self.refuse(f"it answered {kind[:40]} where {'a stream' if self._is_stream else 'JSON'} was asked for")
-            elif self._is_stream:
-                self.overdue_at = self._first_by
+        elif status == 200:
+            self._check_type()
 
     def arrived(self, parts: list[bytes]) -> None:
-        """Take what came of the body; pass on whole events of a stream, and of a plain answer nothing until it commits."""
+        """Take what came of the body; of a plain answer nothing is passed on until it commits."""
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
-        outlet = self._outlet
-        if outlet is not None and self._flows and data.endswith(b"\n\n"):
-            self._pass_on(outlet, data)
-        elif self.problem is not None:
+        if self.problem is not None:
             self.fail(self.problem)
-        elif self._is_event_stream:
-            if self._partial or not data.endswith((b"\n\n", b"\r\n\r\n")):
-                data = self._whole_events(data)
-            if data:
-                self._take_events(data)
         elif self._is_passed_on:
             self._take_plain(data)
         else:
@@ -155,68 +140,30 @@ class Incoming(ABC):
 
     # --- inside
 
+    def _check_type(self) -> None:
+        """Refuse a good answer that is not of the type that was asked for."""
+        if self.content_type != JSON:
+            kind = self.content_type.partition(";")[0].strip().lower()
+            if kind in ("text/event-stream", "text/html"):
+                self.refuse(f"it answered {kind} where JSON was asked for")
+
     def _problem_at_end(self, *, is_certain: bool) -> str | CallError | None:
-        """Take the rest of an answer that is passed on, and say what is wrong with the whole, if anything is.
+        """Say what is wrong with the whole of an answer that is passed on, if anything is.
 
         Without a length or chunks (not *is_certain*) an end looks as a cut does.
         """
-        if self._is_event_stream:
-            rest = self._partial.take() if self._partial else b""
-            if not is_certain and not (self._saw_last_word or says_last_word(rest)):
-                return "it closed the connection before its stream had ended"
-            if rest:
-                self._take_events(rest)
-            return None if self.committed.done() else "its stream holds no event"
         if self.committed.done():
-            self.usage = usage_at_end(self._tail)
+            self._usage = usage_at_end(self._tail)
             is_cut = not is_certain and self.status == 200 and not self._tail.rstrip().endswith(b"}")
             return "it closed the connection before its answer was complete" if is_cut else None
-        if self.status == 200 and _JSON in self.content_type.lower():
+        if self.status == 200 and JSON in self.content_type.lower():
             try:
-                self.usage = usage_of_answer(self._held)
-            except MalformedAnswer:
-                return "its answer is no JSON object, or was cut"
+                self._usage = usage_of_answer(self._held)
+            except MalformedAnswer as malformed:
+                return str(malformed)
         elif self.status != 200:
             return self._read_error(bytes(self._held))
         return None
-
-    def _whole_events(self, data: bytes) -> bytes:
-        """Return the events that are whole with *data*; keep the rest."""
-        if self._outlet is not None:
-            self.overdue_at = self._loop.time() + self._idle_s  # a piece of an event is life, too
-        self._flows = False
-        if self._partial is None:
-            self._partial = PartialEvent()
-        try:
-            return self._partial.add(data)
-        except EventTooLarge:
-            self.fail("one of its events is too large")
-            return b""
-
-    def _take_events(self, data: bytes) -> None:
-        """Pass whole events on; hold them back where only comments came so far."""
-        if not self._has_length and says_last_word(data):
-            self._saw_last_word = True
-        self._flows = self._has_length and not self._partial
-        outlet = self._outlet
-        if outlet is not None:
-            self._pass_on(outlet, data)
-            return
-        if b'_tokens"' in data:
-            self.usage = usage_of_events(data) or self.usage
-        self._hold(data)
-        if not self.committed.done() and (has_data(data) or len(self._held) > MAX_COMMENT_BYTES):
-            self.overdue_at = self._loop.time() + self._limits.idle_s
-            self.committed.set_result(None)
-
-    def _pass_on(self, outlet: Outlet, data: bytes) -> None:
-        """Pass whole events on to the client; where ``_flows`` says so, all that an event costs here."""
-        self.overdue_at = self._loop.time() + self._idle_s
-        if b'_tokens"' in data:
-            self.usage = usage_of_events(data) or self.usage
-        outlet.write(data)
-        if outlet.is_paused:
-            self.pause()
 
     def _take_plain(self, data: bytes) -> None:
         """Hold a plain answer back until it is whole, or too long for that."""

@@ -6,8 +6,12 @@ from attrs import frozen
 
 PLAIN_COMMIT_BYTES = 1024 * 1024
 """A plain answer is held back until it is whole, up to this size; so a cut one can be tried again."""
-MAX_COMMENT_BYTES = 256 * 1024
-"""Comments are held back until the first event that is more, up to this size."""
+MAX_HELD_BYTES = 256 * 1024
+"""Of a stream, what comes before its first content is held back, up to this size."""
+MAX_HELD_EVENTS = 64
+"""And up to so many events."""
+FINISHED_S = 1.0
+"""A stream that has said all but its end mark is waited for so long."""
 REFUSAL_BYTES = 64 * 1024
 """The body of a refusal is read, so that the connection can be kept, up to this size."""
 READ_ERROR_BYTES = 4096
@@ -27,7 +31,7 @@ class Limits:
     Attributes:
         connect_s: To connect, TLS included.
         head_s: To begin the answer of a stream.
-        first_token_s: From the head of a stream to its first event; comments are none.
+        first_token_s: From the request for a stream to its first content; roles and comments are none.
         idle_s: Between two pieces of a stream; comments count as life.
         plain_s: To complete an answer that is no stream.
     """

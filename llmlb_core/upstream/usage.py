@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -14,7 +14,7 @@ _TAIL = re.compile(rb'"usage"\s*:\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})')
 
 
 class MalformedAnswer(Exception):
-    """An answer is no JSON object."""
+    """An answer is no JSON object, or an error that is called a success; says which."""
 
 
 class _Details(msgspec.Struct):
@@ -33,17 +33,10 @@ class _Usage(msgspec.Struct):
     output_tokens_details: _Details | None = None
 
 
-class _Response(msgspec.Struct):
-    usage: _Usage | None = None
-
-
-class _Event(msgspec.Struct):
-    usage: _Usage | None = None
-    response: _Response | None = None
-
-
 class _Answer(msgspec.Struct):
     usage: _Usage | None = None
+    object: str | None = None
+    error: Any = None
 
 
 class _Object(msgspec.Struct):
@@ -52,7 +45,6 @@ class _Object(msgspec.Struct):
 
 _decode_object = msgspec.json.Decoder(_Object).decode
 _decode_answer = msgspec.json.Decoder(_Answer).decode
-_decode_event = msgspec.json.Decoder(_Event).decode
 _decode_usage = msgspec.json.Decoder(_Usage | None).decode
 
 
@@ -60,37 +52,33 @@ def usage_of_answer(document: bytes | bytearray) -> Usage | None:
     """Return the usage of a plain answer; None where it says none that is understood.
 
     Raises:
-        MalformedAnswer: *document* is no JSON object: cut, or not JSON at all.
+        MalformedAnswer: *document* is no JSON object, as one that was cut; or nothing but an error, under the status of a success.
     """
     try:
-        usage = _decode_answer(document).usage
+        answer = _decode_answer(document)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         try:
             _decode_object(document)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise MalformedAnswer from error
+            raise MalformedAnswer("its answer is no JSON object, or was cut") from error
         return None  # an object, whose usage is not understood
-    return None if usage is None else _usage(usage)
+    if answer.error and answer.object is None:
+        raise MalformedAnswer("it answered 200 with an error")
+    return None if answer.usage is None else _usage(answer.usage)
+
+
+def told_usage(usage: object) -> Usage | None:
+    """Return what the member ``usage`` of a decoded answer or event says; None where that is not understood."""
+    try:
+        return None if usage is None else _usage(msgspec.convert(usage, _Usage))
+    except msgspec.MsgspecError:
+        return None
 
 
 def usage_at_end(tail: bytes) -> Usage | None:
     """Return the usage in the last bytes of a plain answer that was too long to be read whole."""
     found = _TAIL.findall(tail)
     return _read(found[-1]) if found else None
-
-
-def usage_of_events(events: bytes) -> Usage | None:
-    """Return the usage of the last of *events* that speaks of tokens; None where that is not understood."""
-    at = events.rfind(b'_tokens"')
-    begin = max(events.rfind(b"\n", 0, at), events.rfind(b"\r", 0, at)) + 1
-    end = events.find(b"\n", at)
-    line = events[begin : end if end >= 0 else len(events)]
-    try:
-        event = _decode_event(line.removeprefix(b"data:"))
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-    usage = event.usage or (event.response.usage if event.response is not None else None)
-    return None if usage is None else _usage(usage)
 
 
 def _read(document: bytes) -> Usage | None:

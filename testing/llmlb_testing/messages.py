@@ -40,4 +40,13 @@ def completion(text: str = "hello", **members: object) -> dict[str, Any]:
     return {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": choices, **members}
 
 
-DONE = b"data: [DONE]\n\n"
+def finish(reason: str = "stop", **members: object) -> bytes:
+    """Return the event that finishes the first choice of a chat stream."""
+    document = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", **members}
+    choices = [{"index": 0, "delta": {}, "finish_reason": reason}]
+    return b"data: " + json.dumps({"choices": choices, **document}).encode() + b"\n\n"
+
+
+END_MARK = b"data: [DONE]\n\n"
+DONE = finish() + END_MARK
+"""How a chat stream ends: its finish reason, then the mark."""

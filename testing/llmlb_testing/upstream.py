@@ -26,9 +26,9 @@ from typing import Any
 
 from attrs import define, field
 
-from llmlb_testing.messages import DONE, chunk, completion, delta, plain, sse_head
+from llmlb_testing.messages import DONE, END_MARK, chunk, completion, delta, finish, plain, sse_head
 
-__all__ = ["DONE", "FakeUpstream", "Script", "Visit", "chunk", "completion", "delta", "plain", "sse_head"]
+__all__ = ["DONE", "END_MARK", "FakeUpstream", "Script", "Visit", "chunk", "completion", "delta", "finish", "plain", "sse_head"]
 
 DEADLINE_S = 10.0
 _LINGER_0 = struct.pack("ii", 1, 0)

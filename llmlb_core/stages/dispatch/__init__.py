@@ -2,5 +2,6 @@
 
 from llmlb_core.stages.dispatch.answer import Answer, RelayedAnswer, ResultsAnswer
 from llmlb_core.stages.dispatch.dispatch import Dispatch
+from llmlb_core.stages.dispatch.resume import Resume
 
-__all__ = ["Answer", "Dispatch", "RelayedAnswer", "ResultsAnswer"]
+__all__ = ["Answer", "Dispatch", "RelayedAnswer", "ResultsAnswer", "Resume"]

@@ -7,8 +7,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from typing import TYPE_CHECKING
 
 from llmlb_core.contracts.endpoint import Exchange, Result
+from llmlb_core.contracts.streams import Identity
 from llmlb_core.domain.endpoints import Outcome
+from llmlb_core.domain.results import Delta
+from llmlb_core.domain.transcript import Transcript
+from llmlb_core.errors import CallError
 from llmlb_core.stages.acquire import Lease
+from llmlb_core.stages.dispatch.echo import pieces_of
 
 if TYPE_CHECKING:
     from llmlb_core.stages.dispatch.tries import Tries
@@ -21,10 +26,14 @@ class Answer(ABC):
         model: The name of the model that serves the call.
         lease: Given back by ``close``.
         outcome: How it ended, as far as it has.
-        tries: What was tried before; None where it was the first attempt.
+        error: What it failed with, if it did.
+        tries: What the call was tried at before; None where this is its first attempt.
+        is_resumable: Whether its request is kept, so that another answer can go on where this one breaks.
     """
 
+    error: CallError | None = None
     tries: Tries | None = None
+    is_resumable: bool = True
 
     def __init__(self, lease: Lease) -> None:
         """Hold *lease*."""
@@ -32,38 +41,71 @@ class Answer(ABC):
         self.model = lease.target.model
         self.outcome = Outcome.CANCELLED
 
+    @property
+    @abstractmethod
+    def transcript(self) -> Transcript | None:
+        """What of a stream was delivered; None where another answer cannot be compared with it."""
+
     @abstractmethod
     def close(self) -> Awaitable[None] | None:
         """Stop the work if it still runs, then give the lease back; what is returned is to be awaited for that."""
 
+    def _failed(self, error: Exception) -> None:
+        self.outcome = Outcome.FAILED
+        if isinstance(error, CallError):
+            self.error = error
+
 
 class ResultsAnswer(Answer):
-    """Results, for the dialect to render."""
+    """Results, for the dialect to render.
+
+    Attributes:
+        identity: Of the answer that it goes on with; of its own, once it is rendered.
+    """
 
     def __init__(self, lease: Lease, head: Sequence[Result], rest: AsyncGenerator[Result, None]) -> None:
         """Begin with *head*, which was read already, and go on with *rest*."""
         super().__init__(lease)
         self._head = head
         self._rest = rest
+        self._is_told = False
+        self._transcript = Transcript()
+        self.identity: Identity | None = None
+
+    def goes_on(self, said: Transcript, identity: Identity | None) -> None:
+        """Take up what an answer with *identity* delivered; *said* is told of results by whoever held them back."""
+        self._is_told, self._transcript, self.identity = True, said, identity
+
+    @property
+    def transcript(self) -> Transcript | None:
+        """What was delivered."""
+        return self._transcript
 
     async def __aiter__(self) -> AsyncIterator[Result]:
         """Yield every result once."""
         try:
             for result in self._head:
+                self._note(result)
                 yield result
             async for result in self._rest:
+                self._note(result)
                 yield result
-        except Exception:
-            self.outcome = Outcome.FAILED
+        except Exception as error:
+            self._failed(error)
             raise
         self.outcome = Outcome.COMPLETED
+
+    def _note(self, result: Result) -> None:
+        if not self._is_told and isinstance(result, Delta):
+            for channel, text in pieces_of(result):
+                self._transcript.add(channel, text)
 
     async def close(self) -> None:
         """Stop the work if it still runs, then give the lease back."""
         try:
             await self._rest.aclose()
         finally:
-            self.lease.release(self.outcome)
+            self.lease.release(self.outcome, self.error)
 
 
 class RelayedAnswer(Answer):
@@ -74,16 +116,28 @@ class RelayedAnswer(Answer):
         super().__init__(lease)
         self.exchange = exchange
 
+    @property
+    def transcript(self) -> Transcript | None:
+        """What was delivered."""
+        reader = self.exchange.reader
+        return reader.transcript if reader is not None and reader.is_comparable else None
+
+    @property
+    def identity(self) -> Identity | None:
+        """What its events have in common."""
+        reader = self.exchange.reader
+        return reader.identity if reader is not None else None
+
     async def finished(self) -> None:
         """Return when all of it was passed on."""
         try:
             await self.exchange.finished()
-        except Exception:
-            self.outcome = Outcome.FAILED
+        except Exception as error:
+            self._failed(error)
             raise
         self.outcome = Outcome.COMPLETED
 
     def close(self) -> None:
         """Close the connection unless the answer is whole, then give the lease back."""
         self.exchange.abort()  # also where it is whole: it lets go of the outlet, which knows it
-        self.lease.release(self.outcome)
+        self.lease.release(self.outcome, self.error)

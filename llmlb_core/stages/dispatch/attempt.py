@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
+from attrs import frozen
+
 from llmlb_core.contracts.endpoint import Exchange, Result
+from llmlb_core.contracts.streams import Identity
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Outcome
 from llmlb_core.domain.results import Vectors
-from llmlb_core.errors import CallError, EndpointFailed, EndpointTimeout
+from llmlb_core.domain.transcript import Echo, Transcript
+from llmlb_core.errors import AnswerDiffers, CallError, EndpointFailed, EndpointTimeout
 from llmlb_core.stages.acquire import Lease
 from llmlb_core.stages.dispatch.answer import Answer, RelayedAnswer, ResultsAnswer
+from llmlb_core.stages.dispatch.echo import echoed
 from llmlb_core.stages.dispatch.tries import TOO_SLOW
 from llmlb_core.telemetry.log import get_logger
 from llmlb_core.upstream.refusals import speaks_of_window
@@ -35,24 +40,43 @@ class WindowTooSmall(Exception):
         self.answer = answer
 
 
-async def attempt(call: Call, lease: Lease, limit_s: float) -> Answer:
+@frozen
+class Follows:
+    """What the answer goes on with.
+
+    Attributes:
+        delivered: What is out of an answer that broke: it is said again, compared and held back.
+        identity: What the events of that answer have in common.
+    """
+
+    delivered: Transcript
+    identity: Identity | None
+
+
+async def attempt(call: Call, lease: Lease, limit_s: float, follows: Follows | None = None) -> Answer:
     """Return the answer of the lease's endpoint when its first content is there; gives the lease back if there is none.
 
     Args:
         call: Of the endpoint's dialect, or with its canonical request.
         lease: Owned from the first moment.
         limit_s: How long the first content of a stream may take; 0 = as long as the endpoint's own limits say.
+        follows: What it goes on with; None = it is the first.
 
     Raises:
         CallError: The attempt failed.
         WindowTooSmall: The prompt does not fit this model.
     """
-    return await (_relay(call, lease, limit_s) if lease.endpoint.speaks(call.dialect.name) else _open(call, lease, limit_s))
+    open_it = _relay if lease.endpoint.speaks(call.dialect.name) else _open
+    return await open_it(call, lease, limit_s, follows)
 
 
-async def _open(call: Call, lease: Lease, limit_s: float) -> Answer:
+async def _open(call: Call, lease: Lease, limit_s: float, follows: Follows | None) -> Answer:
     results = lease.endpoint.open(call, lease.target.model)
     assert isinstance(results, AsyncGenerator)
+    echo = None
+    if follows is not None:
+        echo = Echo(follows.delivered)
+        results = echoed(results, echo, lease.endpoint.name)
     outcome: Outcome | None = Outcome.CANCELLED
     failure: CallError | None = None
     try:
@@ -67,6 +91,8 @@ async def _open(call: Call, lease: Lease, limit_s: float) -> Answer:
         else:
             held = await _first_content(results)
         answer = ResultsAnswer(lease, held, results)
+        if echo is not None and follows is not None:
+            answer.goes_on(echo.said, follows.identity)
     except CallError as error:
         outcome, failure = Outcome.FAILED, error
         raise
@@ -96,7 +122,7 @@ async def _first_content(results: AsyncGenerator[Result, None]) -> list[Result]:
     return held
 
 
-async def _relay(call: Call, lease: Lease, limit_s: float) -> Answer:
+async def _relay(call: Call, lease: Lease, limit_s: float, follows: Follows | None) -> Answer:
     """Send *call* as it is and wait until its answer commits."""
     outcome: Outcome | None = Outcome.CANCELLED
     exchange: Exchange | None = None
@@ -105,6 +131,8 @@ async def _relay(call: Call, lease: Lease, limit_s: float) -> Answer:
         exchange = lease.endpoint.relay(call, lease.target.model)
         if limit_s:
             exchange.hasten(limit_s)
+        if follows is not None and not exchange.follow(follows.delivered, follows.identity):
+            raise AnswerDiffers(f"Nothing can go on with what endpoint '{lease.endpoint.name}' would answer.")
         await exchange.committed
     except CallError as error:
         outcome, failure = Outcome.FAILED, error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from llmlb_core import Call, Capability, Decoded, Dialect, Operation, Renderer, Route, RoutingFields
+from llmlb_core import Call, Capability, Decoded, Dialect, Operation, Renderer, Route, RoutingFields, StreamReader
 from llmlb_core.errors import CallError, InvalidRequest
 from llmlb_dialect_openai.decode.body import load, routing_fields
 from llmlb_dialect_openai.decode.chat import decode_chat
@@ -21,6 +21,9 @@ from llmlb_dialect_openai.render.completion import CompletionAnswer, CompletionS
 from llmlb_dialect_openai.render.embedding import EmbeddingAnswer
 from llmlb_dialect_openai.render.response_answer import ResponseAnswer
 from llmlb_dialect_openai.render.response_stream import ResponseStream
+from llmlb_dialect_openai.stream.chunks import ChunkReader
+from llmlb_dialect_openai.stream.response import ResponseReader
+from llmlb_dialect_openai.stream.wishes import choice_count, prompt_count, wants_usage
 
 _DECODERS: dict[Operation, Callable[[Fields], Decoded]] = {
     Operation.CHAT: decode_chat,
@@ -87,6 +90,14 @@ class OpenAIDialect(Dialect):
         operation = call.route.operation
         renderers = _STREAMED if call.stream and operation in _STREAMED else _PLAIN
         return renderers[operation](call, model)
+
+    def reader(self, call: Call) -> StreamReader:
+        """Return the reader of *call*'s stream."""
+        operation = call.route.operation
+        if operation is Operation.RESPONSE:
+            return ResponseReader()
+        count = choice_count(call) * (prompt_count(call) if operation is Operation.COMPLETION else 1)
+        return ChunkReader(count, wants_usage=wants_usage(call))
 
     def error(self, error: CallError) -> bytes:
         """Return the body of an error answer."""

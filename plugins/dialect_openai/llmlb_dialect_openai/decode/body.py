@@ -10,11 +10,12 @@ import orjson
 from llmlb_core import RoutingFields
 from llmlb_core.errors import InvalidJson, InvalidRequest
 from llmlb_dialect_openai.fields import Fields
+from llmlb_dialect_openai.stream.wishes import Wishes
 
 _MAX_MODEL_LENGTH = 512
 
 
-_ROUTING = msgspec.json.Decoder(RoutingFields)
+_ROUTING = msgspec.json.Decoder(Wishes)
 
 
 def routing_fields(body: bytes) -> RoutingFields:
@@ -40,7 +41,7 @@ def routing_fields(body: bytes) -> RoutingFields:
             code="string_above_max_length",
         )
     if not model or routing.stream is None:
-        return RoutingFields(model or None, bool(routing.stream))
+        return Wishes(model or None, bool(routing.stream), routing.n, routing.stream_options)
     return routing
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from llmlb_core import Call, Delta, Renderer, Result, ToolCallDelta, Usage
+from llmlb_core import Call, Delta, Identity, Renderer, Result, ToolCallDelta, Usage
 from llmlb_core.errors import CallError
 from llmlb_dialect_openai.render.parts import (
     DONE,
@@ -13,6 +13,7 @@ from llmlb_dialect_openai.render.parts import (
     as_delta,
     check_whole,
     choice_count,
+    chunk_head,
     error_frame,
     logprob_objects,
     usage_chunk,
@@ -29,10 +30,11 @@ class ChatStream(Renderer):
     def __init__(self, call: Call, model: str) -> None:
         """Build what every chunk begins and ends with."""
         view = ChatView.of(call.body)
+        self._model = model
         self._wants_usage = view.wants_usage
         self._is_legacy = view.is_legacy
-        head = dumps({"id": unique_id("chatcmpl-"), "object": "chat.completion.chunk", "created": int(time.time()), "model": model})
-        self._head = b"data: " + head[:-1] + b',"system_fingerprint":null,"choices":['
+        self._identity = Identity(unique_id("chatcmpl-"), int(time.time()))
+        self._head = chunk_head("chat.completion.chunk", self._identity, self._model)
         self._usage_null = b',"usage":null' if self._wants_usage else b""
         self._text_tail = b'},"logprobs":null,"finish_reason":null}]' + self._usage_null + b"}\n\n"
         self._count = choice_count(call)
@@ -40,6 +42,18 @@ class ChatStream(Renderer):
         self._finished: set[int] = set()
         self._call_ids: set[tuple[int, int]] = set()
         self._usage: Usage | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """Id and time of all its chunks."""
+        return self._identity
+
+    def follow(self, identity: Identity) -> bool:
+        """Go on with another answer's chunks; its role was sent."""
+        self._identity = identity
+        self._head = chunk_head("chat.completion.chunk", identity, self._model)
+        self._started.add(0)
+        return True
 
     def feed(self, result: Result) -> bytes:
         """Return the chunks of one delta."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
-from llmlb_core import Call, Renderer, Result, TokenLogprob, Usage
+from llmlb_core import Call, Identity, Renderer, Result, TokenLogprob, Usage
 from llmlb_core.errors import CallError
 from llmlb_dialect_openai.error_document import error_document
 from llmlb_dialect_openai.render.parts import (
@@ -18,6 +18,7 @@ from llmlb_dialect_openai.render.parts import (
     as_delta,
     check_whole,
     choice_count,
+    chunk_head,
     error_frame,
     usage_chunk,
     usage_object,
@@ -118,14 +119,26 @@ class CompletionStream(Renderer):
 
     def __init__(self, call: Call, model: str) -> None:
         """Build what every chunk begins and ends with."""
+        self._model = model
         self._wants_usage = ChatView.of(call.body).wants_usage
-        head = dumps({"id": unique_id("cmpl-"), "object": "text_completion", "created": int(time.time()), "model": model})
-        self._head = b"data: " + head[:-1] + b',"system_fingerprint":null,"choices":['
+        self._identity = Identity(unique_id("cmpl-"), int(time.time()))
+        self._head = chunk_head("text_completion", self._identity, self._model)
         self._tail = b"]" + (b',"usage":null' if self._wants_usage else b"") + b"}\n\n"
         self._count = choice_count(call)
         self._offsets: dict[int, int] = {}
         self._finished: set[int] = set()
         self._usage: Usage | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """Id and time of all its chunks."""
+        return self._identity
+
+    def follow(self, identity: Identity) -> bool:
+        """Go on with another answer's chunks; its role was sent."""
+        self._identity = identity
+        self._head = chunk_head("text_completion", identity, self._model)
+        return True
 
     def feed(self, result: Result) -> bytes:
         """Return the chunk of one delta."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from llmlb_core import Call, ChatRequest, CompletionRequest, Delta, Result, TokenLogprob, Usage
+from llmlb_core import Call, ChatRequest, CompletionRequest, Delta, Identity, Result, TokenLogprob, Usage
 from llmlb_core.errors import CallError, EngineFailed
 from llmlb_dialect_openai.error_document import error_document
 from llmlb_dialect_openai.text import dumps, finite
@@ -69,6 +69,12 @@ def check_whole(finished: Collection[int], count: int) -> None:
         raise EngineFailed(
             f"The answer ended before it was finished (choice {', '.join(open_choices)} has no finish reason); try the call again."
         )
+
+
+def chunk_head(kind: str, identity: Identity, model: str) -> bytes:
+    """Return what every chunk of a stream begins with, up to its choices."""
+    head = dumps({"id": identity.id, "object": kind, "created": identity.created, "model": model})
+    return b"data: " + head[:-1] + b',"system_fingerprint":null,"choices":['
 
 
 def usage_chunk(head: bytes, usage: Usage | None) -> bytes:

@@ -1,0 +1,117 @@
+"""What of an answer was delivered: how long it is and a hash of it, enough to tell whether another answer begins the same way."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+MAX_PIECES = 64
+"""Pieces that are kept before they are hashed: a hash of many costs hardly more than of one."""
+
+
+class Transcript:
+    """The text of one answer so far, in the order it came; of the text itself next to nothing is kept.
+
+    A channel is what a piece belongs to: a choice's text, its reasoning, the arguments of a tool call.
+
+    Attributes:
+        channel: Of the last piece.
+    """
+
+    __slots__ = ("_hash", "_hashed_count", "_length", "_pieces", "channel")
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._pieces: list[str] = []
+        self.channel = ""
+        self._hashed_count = 0
+        self._length = 0
+        self._hash = blake2b(digest_size=16)
+
+    def add(self, channel: str, text: str) -> None:
+        """Append *text*."""
+        self._pieces.append(self.mark(channel) + text)
+        self.channel = channel
+        if len(self._pieces) >= MAX_PIECES:
+            self._fold()
+
+    def add_more(self, text: str) -> None:
+        """Append *text* of the same channel as the last."""
+        pieces = self._pieces
+        pieces.append(text)
+        if len(pieces) >= MAX_PIECES:
+            self._fold()
+
+    def mark(self, channel: str) -> str:
+        """Return what stands before a piece of *channel*: nothing where the last one was of the same."""
+        return "" if channel == self.channel else f"\0{channel}\0"
+
+    @property
+    def count(self) -> int:
+        """Pieces so far."""
+        return self._hashed_count + len(self._pieces)
+
+    @property
+    def length(self) -> int:
+        """Characters so far, marks of channels included."""
+        if self._pieces:
+            self._fold()
+        return self._length
+
+    @property
+    def digest(self) -> bytes:
+        """BLAKE2b-128 of the text so far."""
+        if self._pieces:
+            self._fold()
+        return self._hash.digest()
+
+    def _fold(self) -> None:
+        text = "".join(self._pieces)
+        self._length += len(text)
+        self._hash.update(text.encode("utf-8", "surrogatepass"))
+        self._hashed_count += len(self._pieces)
+        self._pieces.clear()
+
+
+class Differs(Exception):
+    """Another answer does not begin with what was delivered."""
+
+
+class Echo:
+    """Holds another answer back until it has said all that was delivered, and checks that it says the same.
+
+    Attributes:
+        said: What the other answer has said.
+        is_over: Whether it has said all of it; what comes from now on is new.
+    """
+
+    def __init__(self, delivered: Transcript) -> None:
+        """Compare with *delivered*, which grows no more."""
+        self._length, self._digest = delivered.length, delivered.digest
+        self.said = Transcript()
+        self.is_over = not self._length
+
+    def hear(self, channel: str, text: str) -> str | None:
+        """Take a piece of the other answer; return what of it is new, None where nothing is.
+
+        Raises:
+            Differs: It has said as much as was delivered, and not the same.
+        """
+        said = self.said
+        if self.is_over:
+            said.add(channel, text)
+            return text
+        left = self._length - said.length
+        mark = len(said.mark(channel))
+        if mark + len(text) < left:
+            said.add(channel, text)
+            return None
+        known = text[: max(0, left - mark)]
+        said.add(channel, known)
+        if said.length != self._length or said.digest != self._digest:
+            raise Differs
+        self.is_over = True
+        new = text[len(known) :]
+        if not new:
+            return None
+        said.add(channel, new)
+        return new

@@ -1,0 +1,98 @@
+"""The pieces of one chunk: what of it is text, and whose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import define, field
+
+_TEXTS = {"content": "", "reasoning_content": "r", "reasoning": "r", "refusal": "f"}
+_SILENT = frozenset({"role", "tool_calls", "function_call", *_TEXTS})
+"""Members of a delta that are no text, or are looked at on their own."""
+
+
+@define
+class Piece:
+    """Some text, where it stands.
+
+    Attributes:
+        channel: What it belongs to: ``0`` is the text of the first choice, ``0r`` its reasoning, ``0t1`` its second tool call.
+        holder: The object whose member *key* is the text.
+        choice: The one it is in.
+    """
+
+    channel: str
+    holder: dict[str, Any]
+    key: str
+    choice: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The text."""
+        text: str = self.holder[self.key]
+        return text
+
+
+@define
+class Pieces:
+    """What a chunk brings.
+
+    Attributes:
+        texts: In order.
+        finished: Choices that it finishes.
+        is_odd: Whether it brings what is no text and is not known.
+    """
+
+    texts: list[Piece] = field(factory=list)
+    finished: list[int] = field(factory=list)
+    is_odd: bool = False
+
+
+def pieces_of(choices: object) -> Pieces:
+    """Take the ``choices`` of a chunk apart; what is not understood brings nothing."""
+    pieces = Pieces()
+    for choice in _objects(choices):
+        index = choice.get("index", 0)
+        if not isinstance(index, int):
+            pieces.is_odd = True
+            continue
+        delta = choice.get("delta")
+        _add(pieces, choice, choice, "text", str(index))
+        if isinstance(delta, dict):
+            _of_delta(pieces, choice, delta, str(index))
+        if choice.get("finish_reason"):
+            pieces.finished.append(index)
+    return pieces
+
+
+def _of_delta(pieces: Pieces, choice: dict[str, Any], delta: dict[str, Any], index: str) -> None:
+    for key, suffix in _TEXTS.items():
+        _add(pieces, choice, delta, key, index + suffix)
+    for call in _objects(delta.get("tool_calls")):
+        _of_function(pieces, choice, call.get("function"), f"{index}t{call.get('index', 0)}")
+    _of_function(pieces, choice, delta.get("function_call"), f"{index}t")
+    if any(value for key, value in delta.items() if key not in _SILENT):
+        pieces.is_odd = True
+
+
+def _of_function(pieces: Pieces, choice: dict[str, Any], function: object, channel: str) -> None:
+    if isinstance(function, dict):
+        _add(pieces, choice, function, "name", channel)
+        _add(pieces, choice, function, "arguments", channel)
+
+
+def _add(pieces: Pieces, choice: dict[str, Any], holder: dict[str, Any], key: str, channel: str) -> None:
+    text = holder.get(key)
+    if isinstance(text, str):
+        if text:
+            pieces.texts.append(Piece(channel, holder, key, choice))
+    elif text is not None:
+        pieces.is_odd = True
+
+
+def _objects(value: object) -> Iterator[dict[str, Any]]:
+    if isinstance(value, list):
+        for each in value:
+            if isinstance(each, dict):
+                yield each
