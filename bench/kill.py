@@ -122,7 +122,7 @@ def _llama(slots: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def kill_one(count: int, tokens: int) -> Killed:
-    """Open *count* streams of *tokens* tokens, kill one of the two servers when a quarter of each has come, and read them to their ends."""
+    """Open *count* streams of *tokens* tokens, kill one of two servers when a quarter of each has come, and read to the ends."""
     slots = (count + 1) // 2
     (SCRATCH / "run").mkdir(parents=True, exist_ok=True)
     with _llama(slots) as first, _llama(slots) as second, tempfile.TemporaryDirectory(dir=SCRATCH / "run") as folder:
