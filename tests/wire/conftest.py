@@ -218,7 +218,10 @@ async def listening(house: House, app: Quart, limits: ClientLimits, *, is_locked
     handover = Handover(app, config)
     pipeline = evolve(house.pipeline, authenticate=Authenticate((keys,)) if is_locked else house.pipeline.authenticate)
     server = WireServer(pipeline, house.host.registry.dialects, handover, limits)
-    listener = socket.create_server(("127.0.0.1", 0))
+    # The protocol is named, as the real listener's is: else asyncio leaves Nagle's algorithm on, and small writes wait 40 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
     listener.setblocking(False)
     await server.start(listener)
     front = Front(server, handover, house, keys, listener.getsockname())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 
 from attrs import frozen
 
@@ -62,8 +62,8 @@ class Follows:
             raise AnswerDiffers(f"What endpoint '{name}' would answer cannot be compared with what was delivered.")
 
 
-async def attempt(call: Call, lease: Lease, limit_s: float, follows: Follows | None = None) -> Answer:
-    """Return the answer of the lease's endpoint when its first content is there; gives the lease back if there is none.
+def attempt(call: Call, lease: Lease, limit_s: float, follows: Follows | None = None) -> Coroutine[None, None, Answer]:
+    """Return what brings the answer of the lease's endpoint when its first content is there; without any it gives the lease back.
 
     Args:
         call: Of the endpoint's dialect, or with its canonical request.
@@ -76,7 +76,7 @@ async def attempt(call: Call, lease: Lease, limit_s: float, follows: Follows | N
         WindowTooSmall: The prompt does not fit this model.
     """
     open_it = _relay if lease.endpoint.speaks(call.dialect.name) else _open
-    return await open_it(call, lease, limit_s, follows)
+    return open_it(call, lease, limit_s, follows)  # with no coroutine of its own: every call would pay for it
 
 
 async def _open(call: Call, lease: Lease, limit_s: float, follows: Follows | None) -> Answer:

@@ -20,7 +20,7 @@ from llmlb_core.stages.dispatch.attempt import WindowTooSmall, attempt
 from llmlb_core.stages.dispatch.budget import RetryBudget
 from llmlb_core.stages.dispatch.failure import Failure, last_word
 from llmlb_core.stages.dispatch.hedge import Hedge, HedgeFailed
-from llmlb_core.stages.dispatch.patience import Patience, has_other
+from llmlb_core.stages.dispatch.patience import SLOW_S, Patience, has_other
 from llmlb_core.stages.dispatch.tries import Step, Tries
 
 Opener = Callable[[Call, Lease], Awaitable[Answer]]
@@ -90,7 +90,9 @@ class Dispatch:
             else:
                 answer = await attempt(call, lease, limit_s)
                 if limit_s:
-                    self._patience.note(endpoint, len(call.body), self._clock() - began_at)
+                    seconds = self._clock() - began_at
+                    if seconds >= SLOW_S or self._patience.knows_any:
+                        self._patience.note(endpoint, len(call.body), seconds)
         except (CallError, WindowTooSmall) as error:
             failures = [Failure(lease, error, began_at)]
         except HedgeFailed as both:

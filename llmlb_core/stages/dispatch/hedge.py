@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from attrs import frozen
 
@@ -83,9 +83,7 @@ class Hedge:
                     runs[second] = Run(other, self._clock(), "hedge")
             winner = await self._first_good(runs, failures)
         finally:
-            for task in runs:
-                if task is not winner:
-                    await _stop(task)
+            await _stop([task for task in runs if task is not winner])
         if winner is None:
             raise failures[0].error if len(runs) == 1 else HedgeFailed(failures)
         self._note(record, runs, winner, failures)
@@ -156,11 +154,15 @@ class Run:
     rule: str
 
 
-async def _stop(task: asyncio.Task[Answer]) -> None:
-    """End an attempt that nobody needs, and close what it brought nevertheless."""
-    task.cancel()
-    await asyncio.wait({task})
-    if not task.cancelled() and task.exception() is None:
-        closing = task.result().close()
-        if closing is not None:
-            await closing
+async def _stop(tasks: Sequence[asyncio.Task[Answer]]) -> None:
+    """End attempts that nobody needs, and close what they brought nevertheless."""
+    running = [task for task in tasks if not task.done()]
+    for task in running:
+        task.cancel()  # all of them before anything is waited for: whoever waits may be cancelled once more
+    for task in tasks:
+        if task.done() and not task.cancelled() and task.exception() is None:
+            closing = task.result().close()
+            if closing is not None:
+                await closing
+    if running:
+        await asyncio.wait(running)
