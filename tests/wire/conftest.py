@@ -46,8 +46,9 @@ options = { delay_s = 0.02 }
 
 [models.flood]
 engine = "echo"
-options = { reply = "REPLY" }
-""".replace("REPLY", " ".join(["x" * 100_000] * 40))
+"""
+FLOOD = " ".join(["x" * 100_000] * 40)
+"""What the model ``flood`` says; not in the settings' text, which would take seconds to read."""
 
 
 def pytest_asyncio_loop_factories(config, item):
@@ -197,7 +198,9 @@ async def house(tmp_path_factory) -> AsyncIterator[House]:
     folder = tmp_path_factory.mktemp("wire")
     file = folder / "llmlb.toml"
     file.write_text(TOML)
-    house = House(load_settings(file=file, environ={}, data_dir=folder / "data"))
+    settings = load_settings(file=file, environ={}, data_dir=folder / "data")
+    models = {**settings.models, "flood": evolve(settings.models["flood"], options={"reply": FLOOD})}
+    house = House(evolve(settings, models=models))
     async with house.open():
         yield house
     gc.collect()  # an unclosed transport is a warning, and that an error
