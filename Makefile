@@ -14,8 +14,9 @@ run: .venv/run.stamp  ## set up, fetch the starter model, print an API key, serv
 		"$${LLMLB_HOST:-127.0.0.1}" "$${LLMLB_PORT:-32768}" "$$($(BIN)/llmlb keys ensure)"
 	@exec $(BIN)/llmlb serve
 
+# Files side by side, on as many cores as there are; four at most, for many tests start servers of their own.
 test: .venv/dev.stamp  ## run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 dev: .venv/dev.stamp  ## set up everything that tests and checks need
 
