@@ -178,7 +178,7 @@ async def test_a_removed_server_finishes_its_calls(desk, node):
 
     assert (204, 404, 200) == (status, after.status, answer.status)
     assert "[DONE]" == answer.events[-1]
-    assert 'content": "lo' in answer.events[-2]
+    assert 'content": "lo' in answer.events[-3]
 
 
 async def test_a_change_counts_the_calls_that_run(desk, node):
