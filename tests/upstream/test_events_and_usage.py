@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmlb_core.domain.results import Usage
-from llmlb_core.upstream.events import EventTooLarge, PartialEvent, has_data
-from llmlb_core.upstream.usage import MalformedAnswer, usage_at_end, usage_of_answer, usage_of_events
+from llmlb_core.upstream.events import EventTooLarge, PartialEvent
+from llmlb_core.upstream.usage import MalformedAnswer, told_usage, usage_at_end, usage_of_answer
 
 PIECES = st.lists(
     st.sampled_from([b"data: x", b": c", b"\n", b"\r\n", b"\r", b"", b"event: y", b"\n\n", b"id", b"\r\n\r\n"]), max_size=60
@@ -72,14 +72,6 @@ def test_many_small_pieces_cost_little():
 
 
 @pytest.mark.parametrize(
-    ("events", "expected"), [(b": a\n\n: data\n\n", False), (b"data: 1\n\n", True), (b": a\r\n\r\ndata:1\r\n\r\n", True)]
-)
-def test_comments_are_no_data(events, expected):
-    """They are life, and no answer."""
-    assert expected is has_data(events)
-
-
-@pytest.mark.parametrize(
     ("told", "expected"),
     [
         (CHAT, Usage(7, 5)),
@@ -95,23 +87,12 @@ def test_comments_are_no_data(events, expected):
     ],
 )
 def test_usage_is_read(told, expected):
-    """From a plain answer, its tail, and the last event of a stream; nonsense is none."""
+    """From a plain answer, its tail, and a decoded event of a stream; nonsense is none."""
     document = {"id": "x", "choices": [{"text": 'a "prompt_tokens": 99 data: b'}], "usage": told}
-    events = b'data: {"choices":[],"usage":null}\n\ndata: ' + json.dumps(document).encode() + b"\n\ndata: [DONE]\n\n"
 
     assert expected == usage_of_answer(json.dumps(document).encode())
-    assert expected == usage_of_events(events)
+    assert expected == told_usage(told)
     assert expected == usage_at_end(json.dumps(document).encode()[-300:])
-
-
-@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\r\r"])
-def test_usage_of_a_finished_response_is_read(end):
-    """The Responses API puts it further in."""
-    event = {"type": "response.completed", "response": {"max_output_tokens": None, "usage": RESPONSES, "status": "completed"}}
-
-    found = usage_of_events(b"event: response.completed" + end[: len(end) // 2] + b"data: " + json.dumps(event).encode() + end)
-
-    assert Usage(7, 5, cached_tokens=3, reasoning_tokens=2) == found
 
 
 @pytest.mark.parametrize("document", [b"", b"{", b"[]", b"null", b'"x"', b"{}x", b'{"usage":{}', b"\xff"])
@@ -121,9 +102,14 @@ def test_what_is_no_json_object_is_malformed(document):
         usage_of_answer(document)
 
 
+@pytest.mark.parametrize("document", [b'{"error":{"message":"no"}}', b'{"error":"no"}'])
+def test_an_error_that_is_called_a_success_is_no_answer(document):
+    """Some gateways answer 200 whatever happens."""
+    with pytest.raises(MalformedAnswer, match="200 with an error"):
+        usage_of_answer(document)
+
+
 @given(st.binary(max_size=300))
 def test_no_bytes_make_reading_usage_fail(data):
     """The answer is passed on, whatever it says."""
-    usage_of_events(data)
-    usage_of_events(b'data: {"usage":{"prompt_tokens":' + data + b"}}\n\n")
     usage_at_end(b'"usage":{' + data + b"}")

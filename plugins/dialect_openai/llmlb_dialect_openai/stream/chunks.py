@@ -172,12 +172,13 @@ class ChunkReader(StreamReader):
             if new != text:
                 if new and piece.choice.get("logprobs"):
                     return self._fail(_DIFFERS)  # which of them are new cannot be said
-                piece.holder[piece.key] = new or ""
+                piece.replace(new)
             has_news = has_news or bool(new)
         if not echo.is_over:
             # An answer that is shorter, or has more than text in it, is another one.
             return self._fail(_DIFFERS) if pieces.finished or pieces.is_odd else b""
         self.has_content = True
+        self.is_comparable = self.is_comparable and not pieces.is_odd
         if not (was_over or has_news or pieces.finished):
             return b""
         if self._goes_on_as is not None:
@@ -186,6 +187,7 @@ class ChunkReader(StreamReader):
 
     def _fail(self, fault: Fault) -> bytes:
         self.fault, self.is_flowing = fault, False
+        self._is_text = False
         return b""
 
     def _finish(self) -> None:

@@ -20,18 +20,28 @@ class Piece:
         channel: What it belongs to: ``0`` is the text of the first choice, ``0r`` its reasoning, ``0t1`` its second tool call.
         holder: The object whose member *key* is the text.
         choice: The one it is in.
+        call: The tool call that it names, else None.
     """
 
     channel: str
     holder: dict[str, Any]
     key: str
     choice: dict[str, Any]
+    call: dict[str, Any] | None = None
 
     @property
     def text(self) -> str:
         """The text."""
         text: str = self.holder[self.key]
         return text
+
+    def replace(self, new: str | None) -> None:
+        """Leave only what is *new* of it; a tool call whose name is not new has its id already, too."""
+        if new is None and self.call is not None:
+            del self.holder[self.key]
+            self.call.pop("id", None)
+        else:
+            self.holder[self.key] = new or ""
 
 
 @define
@@ -70,23 +80,30 @@ def _of_delta(pieces: Pieces, choice: dict[str, Any], delta: dict[str, Any], ind
     for key, suffix in _TEXTS.items():
         _add(pieces, choice, delta, key, index + suffix)
     for call in _objects(delta.get("tool_calls")):
-        _of_function(pieces, choice, call.get("function"), f"{index}t{call.get('index', 0)}")
-    _of_function(pieces, choice, delta.get("function_call"), f"{index}t")
+        _of_function(pieces, choice, call.get("function"), f"{index}t{call.get('index', 0)}", call)
+    _of_function(pieces, choice, delta.get("function_call"), f"{index}t", {})
     if any(value for key, value in delta.items() if key not in _SILENT):
         pieces.is_odd = True
 
 
-def _of_function(pieces: Pieces, choice: dict[str, Any], function: object, channel: str) -> None:
+def _of_function(pieces: Pieces, choice: dict[str, Any], function: object, channel: str, call: dict[str, Any]) -> None:
     if isinstance(function, dict):
-        _add(pieces, choice, function, "name", channel)
+        _add(pieces, choice, function, "name", channel, call)
         _add(pieces, choice, function, "arguments", channel)
 
 
-def _add(pieces: Pieces, choice: dict[str, Any], holder: dict[str, Any], key: str, channel: str) -> None:
+def _add(  # noqa: PLR0917  # a private shorthand
+    pieces: Pieces,
+    choice: dict[str, Any],
+    holder: dict[str, Any],
+    key: str,
+    channel: str,
+    call: dict[str, Any] | None = None,
+) -> None:
     text = holder.get(key)
     if isinstance(text, str):
         if text:
-            pieces.texts.append(Piece(channel, holder, key, choice))
+            pieces.texts.append(Piece(channel, holder, key, choice, call))
     elif text is not None:
         pieces.is_odd = True
 

@@ -37,6 +37,8 @@ class ResponseReader(StreamReader):
             self.fault, self.is_flowing = Fault("an event of its stream is no JSON object"), False
             return b""
         kind, response = document.get("type"), document.get("response")
+        if not isinstance(kind, str):
+            kind = None
         if isinstance(response, dict):
             self.usage = told_usage(response.get("usage")) or self.usage
         if kind in ("error", "response.failed") or (kind is None and document.get("error")):
