@@ -29,6 +29,7 @@ class Line(asyncio.Protocol):
     """Serves one request after another.
 
     Attributes:
+        request_count: Requests so far; more than one = the connection was kept.
         lost: Set when the connection is closed.
         on_left: Called when the peer closes it first.
     """
@@ -40,6 +41,7 @@ class Line(asyncio.Protocol):
         self._buffer = b""
         self._task: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
+        self.request_count = 0
         self._writable.set()
         self.lost = asyncio.Event()
         self.on_left: Callable[[], None] | None = None
@@ -131,6 +133,7 @@ class Line(asyncio.Protocol):
         if len(rest) < int(length):
             return
         self._buffer = rest[int(length) :]
+        self.request_count += 1
         method, path, _ = first.split(" ", 2)
         request = Request(method, path.partition("?")[0], rest[: int(length)])
         self._task = asyncio.get_running_loop().create_task(self._serve(request), name="fault-server")

@@ -15,7 +15,7 @@ import msgspec
 
 from llmlb_core.faults.answers import Asked, read_asked
 from llmlb_core.faults.control import control
-from llmlb_core.faults.fault import WORKS, Fault
+from llmlb_core.faults.fault import AT_HEAD, WORKS, Fault
 from llmlb_core.faults.line import Line, Request
 from llmlb_core.faults.sending import answer, plain_head
 from llmlb_core.faults.visit import Plan, Visit
@@ -123,6 +123,8 @@ class FaultServer:
             fault = self.schedule(endpoint, asked)
         asked = msgspec.structs.replace(asked, number=self._count, salt=self._count if fault.varies else 0)
         visit = Visit(endpoint, asked, fault, loop.time())
+        is_lost = fault.break_how in ("reset", "cut") and fault.break_at == AT_HEAD and fault.break_byte is None
+        visit.is_free = is_lost and line.request_count > 1 and not fault.head_delay_s
         self.visits.append(visit)
         if plan is not None:
             plan.visits.append(visit)

@@ -42,6 +42,8 @@ class Visit:
         over_at: When it was answered, or broke, or the peer left; None = it is not over.
         is_left: Whether the peer closed the connection before it was answered.
         sent_events: How many were sent.
+        is_free: Whether it is no attempt: it was lost on a kept connection before a byte of an answer, which cannot be told from
+            one that the server had closed meanwhile, and is sent again at once (rule 2).
     """
 
     def __init__(self, endpoint: str, asked: Asked, fault: Fault, came_at: float) -> None:
@@ -53,6 +55,7 @@ class Visit:
         self.over_at: float | None = None
         self.is_left = False
         self.sent_events = 0
+        self.is_free = False
 
     def over(self, at: float, *, is_left: bool = False) -> None:
         """Note that it is over; the first end counts."""

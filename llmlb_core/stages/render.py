@@ -70,7 +70,7 @@ class Rendering:
         if type(answer) is not RelayedAnswer or not answer.exchange.is_complete:
             return False
         self._note_answer(call, answer)
-        self._record.usage = answer.exchange.usage
+        self._note_usage(answer.exchange)
         self._pass_on(call, answer)
         answer.outcome = Outcome.COMPLETED
         self._outlet.end()
@@ -97,6 +97,8 @@ class Rendering:
         record, headers, lease = self._record, self._headers, answer.lease
         served_by = record.served_by = lease.endpoint.name
         record.choice_reason = lease.choice.reason
+        if answer.model != call.model:
+            record.served_model = answer.model
         waited_s = record.queue_wait_s = lease.waited_s
         headers.append(("x-llmlb-endpoint", served_by))
         headers.append(("x-llmlb-attempts", str(len(record.attempts) + 1) if record.attempts else "1"))
@@ -145,16 +147,21 @@ class Rendering:
             if answer.identity is not None:
                 renderer.follow(answer.identity)
         answer.identity = renderer.identity
-        async for result in answer:
-            self._note(result)
-            data = renderer.feed(result)
-            if data and call.stream:
-                if not outlet.opened:
-                    self._open(200, EVENT_STREAM)
-                outlet.committed = True
-                outlet.write(data)
-                if outlet.is_paused:
-                    await outlet.drained()
+        try:
+            async for result in answer:
+                self._note(result)
+                data = renderer.feed(result)
+                if data and call.stream:
+                    if not outlet.opened:
+                        self._open(200, EVENT_STREAM)
+                    outlet.committed = True
+                    outlet.write(data)
+                    if outlet.is_paused:
+                        await outlet.drained()
+        finally:  # of a stream that was cut, what went out; of a plain answer nothing did
+            said = answer.transcript if call.stream and self._record.usage is None else None
+            if said is not None:
+                self._record.delivered = Delivered(said.count, said.length)
         data = renderer.end()
         if call.stream:
             if not outlet.opened:
