@@ -55,9 +55,12 @@ def usage_of_answer(document: bytes | bytearray) -> Usage | None:
         MalformedAnswer: *document* is no JSON object, as one that was cut; or nothing but an error, under the status of a success.
     """
     try:
+        if not document.isascii():
+            document.decode()  # msgspec skips over strings that nobody asked for, whatever they hold
         answer = _decode_answer(document)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         try:
+            document.decode()
             _decode_object(document)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise MalformedAnswer("its answer is no JSON object, or was cut") from error

@@ -95,7 +95,7 @@ def test_usage_is_read(told, expected):
     assert expected == usage_at_end(json.dumps(document).encode()[-300:])
 
 
-@pytest.mark.parametrize("document", [b"", b"{", b"[]", b"null", b'"x"', b"{}x", b'{"usage":{}', b"\xff"])
+@pytest.mark.parametrize("document", [b"", b"{", b"[]", b"null", b'"x"', b"{}x", b'{"usage":{}', b"\xff", b'{"x":"\xff"}'])
 def test_what_is_no_json_object_is_malformed(document):
     """However it is broken."""
     with pytest.raises(MalformedAnswer):

@@ -51,7 +51,8 @@ class Answer(ABC):
     def close(self) -> Awaitable[None] | None:
         """Stop the work if it still runs, then give the lease back; what is returned is to be awaited for that."""
 
-    def _failed(self, error: Exception) -> None:
+    def failed(self, error: Exception) -> None:
+        """Note what it broke with."""
         self.outcome = Outcome.FAILED
         if isinstance(error, CallError):
             self.error = error
@@ -88,7 +89,7 @@ class ResultsAnswer(Answer):
                 self._note(result)
                 yield result
         except Exception as error:
-            self._failed(error)
+            self.failed(error)
             raise
         self.outcome = Outcome.COMPLETED
 
@@ -131,7 +132,7 @@ class RelayedAnswer(Answer):
         try:
             await self.exchange.finished()
         except Exception as error:
-            self._failed(error)
+            self.failed(error)
             raise
         self.outcome = Outcome.COMPLETED
 

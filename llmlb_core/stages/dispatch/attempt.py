@@ -24,6 +24,9 @@ from llmlb_core.upstream.refusals import speaks_of_window
 MAX_HELD = 64
 """Results without content that are held back while failover is still free."""
 
+PLAIN_COMMIT_CHARACTERS = 1024 * 1024
+"""Of a plain answer so much is held back, so that one that breaks can be tried elsewhere."""
+
 _log = get_logger("dispatch")
 
 
@@ -92,13 +95,13 @@ async def _open(call: Call, lease: Lease, limit_s: float, follows: Follows | Non
         if limit_s:
             try:
                 async with asyncio.timeout(limit_s):
-                    held = await _first_content(results)
+                    held = await _until_commit(call, results)
             except TimeoutError:
                 raise EndpointTimeout(
                     f"Endpoint '{lease.endpoint.name}' sent nothing of its stream within {limit_s:g} s.", code=TOO_SLOW
                 ) from None
         else:
-            held = await _first_content(results)
+            held = await _until_commit(call, results)
         answer = ResultsAnswer(lease, held, results)
         if echo is not None and follows is not None:
             answer.goes_on(echo.said, follows.identity)
@@ -122,12 +125,21 @@ async def _open(call: Call, lease: Lease, limit_s: float, follows: Follows | Non
                 failure = None  # its traceback knows this frame: no circle
 
 
-async def _first_content(results: AsyncGenerator[Result, None]) -> list[Result]:
+async def _until_commit(call: Call, results: AsyncGenerator[Result, None]) -> list[Result]:
+    """Return the results up to the commit point: the first content of a stream, all of a plain answer unless it is long."""
     held: list[Result] = []
+    size = 0
     async for result in results:
         held.append(result)
-        if isinstance(result, Vectors) or result.has_content or len(held) >= MAX_HELD:
+        if isinstance(result, Vectors):
             break
+        if call.stream:
+            if result.has_content or len(held) >= MAX_HELD:
+                break
+        else:
+            size += len(result.text) + len(result.reasoning)
+            if size > PLAIN_COMMIT_CHARACTERS:
+                break
     return held
 
 

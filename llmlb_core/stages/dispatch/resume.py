@@ -80,6 +80,7 @@ class Resume:
                 try:
                     return await deliver(call, answer)
                 except CallError as error:
+                    answer.failed(error)
                     if not kept:
                         raise
                     wait()
