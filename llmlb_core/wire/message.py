@@ -89,8 +89,13 @@ class Message:
         return rest
 
     def body(self) -> bytes:
-        """Return the body."""
-        return self._first if self._buffer is None else bytes(self._buffer)
+        """Return the body, once: whoever has it may let go of it."""
+        if self._buffer is None:
+            body, self._first = self._first, b""
+        else:
+            body = bytes(self._buffer)
+            self._buffer.clear()
+        return body
 
     def drop_body(self) -> None:
         """Keep nothing of a body that nobody wants, now or later."""

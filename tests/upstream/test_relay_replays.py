@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tracemalloc
 
 import pytest
 from llmlb_testing.upstream import DONE, END_MARK, chunk, delta, finish, sse_head
@@ -148,6 +149,23 @@ async def test_a_long_request_is_not_kept(relay):
 
     assert (1, 0) == (call.body.count(b'"error"'), call.body.count(b"[DONE]"))
     assert [] == second.visits
+
+
+async def test_a_long_request_is_let_go_of_while_its_stream_runs(relay):
+    """Thousands of streams with long prompts must not hold them all."""
+    breaking = Breaking()
+    front, _ = await relay(breaking)
+    tracemalloc.start()
+    try:
+        call = await front.open(chat(stream=True, messages=[{"role": "user", "content": "x" * 5_000_000}]))
+        await call.until(lambda: b"three" in call.body)
+        ours = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/llmlb_core/*")])
+    finally:
+        tracemalloc.stop()
+    call.leave()
+    breaking.may_break.set()
+
+    assert sum(each.size for each in ours.statistics("filename")) < 1_000_000
 
 
 async def test_an_end_mark_that_is_missing_is_added(relay):
