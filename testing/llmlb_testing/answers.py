@@ -45,6 +45,7 @@ def call_of(dialect: Dialect, route: Route, body: bytes) -> Call:
         stream=bool(routing.stream),
         principal=Principal("key:test"),
         deadline_at=1e9,
+        fields=routing,
         request=decoded.request,
         ignored=decoded.ignored,
     )

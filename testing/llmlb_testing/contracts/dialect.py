@@ -1,4 +1,4 @@
-"""The kit for dialects: how bodies are read. How answers are written is in ``rendering``."""
+"""The kit for dialects: how bodies are read. How answers are written is in ``rendering``, how streams are read in ``reading``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from llmlb_core import ChatRequest, CompletionRequest, Decoded, Dialect, Embeddi
 from llmlb_core.errors import InvalidRequest
 from llmlb_testing import nasty
 from llmlb_testing.answers import encode
+from llmlb_testing.contracts.reading import ReadingContract
 from llmlb_testing.contracts.rendering import RenderingContract
 from llmlb_testing.io_guard import no_io
 
@@ -24,8 +25,8 @@ REQUESTS = {
 }
 
 
-class DialectContract(RenderingContract):
-    """Rules of ``llmlb_core.Dialect`` and ``Renderer``.
+class DialectContract(RenderingContract, ReadingContract):
+    """Rules of ``llmlb_core.Dialect``, ``Renderer`` and ``StreamReader``.
 
     Needs the fixtures ``dialect`` and ``bodies``: valid request bodies by path, for every route at least one; rich ones, which use
     every parameter, find the most, and where a route streams one should ask for that.
