@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-MAX_PIECES = 64
+MAX_PIECES = 16
 """Pieces that are kept before they are hashed: a hash of many costs hardly more than of one."""
 
 
