@@ -11,7 +11,7 @@ from llmlb_testing.upstream import END_MARK, chunk, delta, finish, sse_head
 from .conftest import chat
 
 WORDS = ["one ", "two ", "three"]
-OTHERS = ["uno ", "dos ", "tres"]
+OTHERS = ["uno ", "dos ", "tres ", "cuatro"]
 STREAM = chat(stream=True)
 ANEW = b'event: llmlb.restart\ndata: {"object":"llmlb.restart","choices":[]}\n\n'
 ON = {"x-llmlb-restart": "on"}
@@ -90,7 +90,7 @@ async def test_a_replay_that_is_the_same_comes_first(relay):
 
 async def test_an_answer_begins_anew_once(relay):
     """One that breaks again and cannot be gone on with is told as an error."""
-    first, second, third = Breaking(), Breaking(OTHERS, "second"), Breaking(["eins"], "third")
+    first, second, third = Breaking(), Breaking(OTHERS, "second"), Breaking(["eins ", "zwei ", "drei ", "vier"], "third")
     front, *_ = await relay(first, second, third)
 
     call = await front.open(STREAM, headers=ON)
