@@ -74,7 +74,7 @@ class Pipeline:
             answer = await self.dispatch(call, targets, lease, record)
             if not rendering.at_once(call, answer):
                 wait = partial(rendering.keep_open, call, self.heartbeat_s)
-                await self.resume(call, targets, answer, record, rendering.answer, wait)
+                await self.resume(call, targets, answer, record, rendering.answer, wait, rendering.begin_anew)
             record.ending = "finished"
         except (Exception, CancelledError) as error:
             failure = failure_of(error, deadline, record, self.blame)

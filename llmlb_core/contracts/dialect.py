@@ -159,6 +159,14 @@ class Dialect(ABC):
         del call
         return name
 
+    def restart(self, call: Call) -> bytes | None:
+        """Return the event after which the stream of *call* begins anew; None where the dialect has no such thing.
+
+        Sent only to clients that asked for it. Clients of the dialect that do not know the event must be able to read over it.
+        """
+        del call
+        return None
+
     def heartbeat(self) -> bytes:
         """Return what keeps a silent stream open, ignored by clients."""
         return b": waiting\n\n"

@@ -171,6 +171,12 @@ class Rendering:
         outlet.committed = True
         outlet.write(data)
 
+    def begin_anew(self, announcement: bytes) -> None:
+        """Send *announcement*: what was sent is void, and another answer follows from its beginning."""
+        self._renderer = None
+        self._record.usage = self._record.delivered = None
+        self._outlet.write(announcement)
+
     async def error(self, error: CallError) -> None:
         """Say *error*: as a plain answer where nothing went out yet, in band where something did."""
         self.stop_heartbeat()

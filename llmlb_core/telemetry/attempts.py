@@ -92,7 +92,7 @@ def _end_of(record: Record) -> str:
         return "cancelled"
     if record.ending == "finished":
         further = record.further
-        return "finished_by_replay" if further is not None and further.rule in RESUMING else "finished"
+        return f"finished_by_{further.rule}" if further is not None and further.rule in RESUMING else "finished"
     # Where nothing of the answer went out, the stream never began: the client was told an error and nothing else.
     return "failed" if record.first_token_s is None else "broken_in_band"
 

@@ -110,6 +110,8 @@ class Dispatch:
         record: Record,
         opener: Opener,
         rule: str = "replay",
+        *,
+        is_told: bool = False,
     ) -> Answer:
         """Return what *opener* makes of a further candidate, after *answer* was committed and broke with *error*.
 
@@ -124,6 +126,8 @@ class Dispatch:
             record: Of the call.
             opener: Opens the call under a lease; a ``CallError`` of it counts as a failed attempt.
             rule: What attempts are noted as, such as ``replay``.
+            is_told: Whether another way to go on was tried before: the attempt that broke is noted, and what that way tried does
+                not count here, for an endpoint that gave another answer is well.
 
         Raises:
             CallError: Nothing is left: the last word.
@@ -132,8 +136,9 @@ class Dispatch:
         lease.release(Outcome.FAILED, error)
         further = record.further
         began_at = record.started_at + lease.waited_s if further is None else further.began_at
-        failures = [Failure(lease, error, began_at, "" if further is None else further.rule)]
-        return await self._go_on(_Course(call, targets, record, answer.tries or self._tries(), opener, rule), failures)
+        failures = [Failure(lease, error, began_at, "" if further is None else further.rule, is_told)]
+        tries = (None if is_told else answer.tries) or self._tries()
+        return await self._go_on(_Course(call, targets, record, tries, opener, rule), failures)
 
     async def _go_on(self, course: _Course, failures: Sequence[Failure]) -> Answer:
         """Return the answer of the first further attempt that goes well."""
@@ -183,7 +188,8 @@ class Dispatch:
                 tries.too_long(lease.endpoint, lease.target)
                 continue
             tries.failed(lease.endpoint, lease.target, error, now)
-            record.end_attempt(failure.attempt(now))
+            if not failure.is_told:
+                record.end_attempt(failure.attempt(now))
 
     async def _next(self, course: _Course) -> tuple[Step, Lease] | None:
         """Return the next lease; None where nothing is left. What is busy is queued for, as by any call."""

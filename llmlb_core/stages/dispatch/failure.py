@@ -19,12 +19,14 @@ class Failure:
         error: What it failed with; or the answer that refuses the prompt as too long.
         began_at: ``time.monotonic()``.
         rule: Why it was made; empty for the first one.
+        is_told: Whether the record has it already.
     """
 
     lease: Lease
     error: CallError | WindowTooSmall
     began_at: float
     rule: str = ""
+    is_told: bool = False
 
     def attempt(self, now: float) -> Attempt:
         """Return it as the record has it."""

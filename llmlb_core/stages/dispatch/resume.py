@@ -2,6 +2,8 @@
 
 The same call goes to another candidate. What that says is held back until it is as long as what was delivered; only if it is the
 same, by hash, is the rest passed on. Nothing of our own making is ever in an answer.
+
+A client may say that it can begin anew: where no replay is the same, it is told so and gets another answer from its beginning.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ KEPT_BYTES = 256 * 1024
 """A longer request is not kept once its stream is committed, so it cannot be replayed."""
 ALL_KEPT_BYTES = 64 * 1024 * 1024
 """All kept requests together."""
+RESTART_HEADER = "x-llmlb-restart"
+"""``on`` = the client understands that an answer begins again, which ``Dialect.restart`` announces."""
 
 
 @define
@@ -33,11 +37,13 @@ class ResumeStats:
         replayed: Streams that went on at another endpoint.
         differed: Replays that said something else.
         too_large: Streams whose request was not kept.
+        restarted: Streams that began anew, as their client had allowed.
     """
 
     replayed: int = 0
     differed: int = 0
     too_large: int = 0
+    restarted: int = 0
 
 
 Deliver = Callable[[Call, Answer], Awaitable[None]]
@@ -60,6 +66,7 @@ class Resume:
         record: Record,
         deliver: Deliver,
         wait: Callable[[], None],
+        begin_anew: Callable[[bytes], None],
     ) -> None:
         """Return when *answer*, or what goes on with it, was delivered.
 
@@ -70,11 +77,13 @@ class Resume:
             record: Of the call.
             deliver: Writes an answer; raises ``CallError`` where that breaks.
             wait: Told that nothing comes for a while.
+            begin_anew: Given what announces that another answer follows, from its beginning; it is the last that is tried.
 
         Raises:
             CallError: It broke, and nothing can go on with it.
         """
         kept = self._keep(call, answer) if call.stream else 0
+        was_restarted = False
         try:
             while True:
                 try:
@@ -84,12 +93,19 @@ class Resume:
                     if not kept:
                         raise
                     wait()
-                    answer = await self._another(call, targets, answer, error, record)
+                    broken = answer
+                    try:
+                        answer = await self._replayed(call, targets, broken, error, record)
+                    except CallError as same:
+                        if was_restarted or same is not error:
+                            raise
+                        answer = await self._restarted(call, targets, broken, error, record, begin_anew)
+                        was_restarted = True
         finally:
             self._kept_bytes -= kept
             await _close(answer)
 
-    async def _another(self, call: Call, targets: Sequence[Target], answer: Answer, error: CallError, record: Record) -> Answer:
+    async def _replayed(self, call: Call, targets: Sequence[Target], answer: Answer, error: CallError, record: Record) -> Answer:
         """Return the answer that goes on where *answer* broke with *error*.
 
         Raises:
@@ -113,6 +129,40 @@ class Resume:
         self.stats.replayed += 1
         return again
 
+    async def _restarted(  # noqa: PLR0917  # as above
+        self,
+        call: Call,
+        targets: Sequence[Target],
+        answer: Answer,
+        error: CallError,
+        record: Record,
+        begin_anew: Callable[[bytes], None],
+    ) -> Answer:
+        """Return another answer, announced, if the client and the dialect allow that.
+
+        Raises:
+            CallError: *error*, where there is none.
+        """
+        asked = call.head.headers.get(RESTART_HEADER, "").strip().lower() == "on"
+        announcement = call.dialect.restart(call) if asked and error.is_retryable else None
+        if announcement is None:
+            raise error
+
+        async def opener(call: Call, lease: Lease) -> Answer:
+            return await _open(call, lease, None)
+
+        is_told = bool(record.attempts) and record.further is not None and record.further.is_over
+        try:
+            anew = await self._dispatch.another(call, targets, answer, error, record, opener, "restart", is_told=is_told)
+        except CallError:
+            raise error from None
+        if isinstance(anew, RelayedAnswer) and anew.exchange.status != 200:  # a refusal is no answer to begin with
+            await _close(anew)
+            raise error
+        begin_anew(announcement)
+        self.stats.restarted += 1
+        return anew
+
     def _keep(self, call: Call, answer: Answer) -> int:
         """Count the request in; return its size, 0 where it is too large to be kept."""
         size = len(call.body)
@@ -131,7 +181,7 @@ async def _close(answer: Answer) -> None:
         await closing
 
 
-async def _open(call: Call, lease: Lease, follows: Follows) -> Answer:
+async def _open(call: Call, lease: Lease, follows: Follows | None) -> Answer:
     if call.request is None and not lease.endpoint.speaks(call.dialect.name):
         decoded = call.dialect.decode(call.route, call.body)
         call = evolve(call, request=decoded.request, ignored=decoded.ignored)

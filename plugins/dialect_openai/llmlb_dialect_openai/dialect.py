@@ -25,6 +25,9 @@ from llmlb_dialect_openai.stream.chunks import ChunkReader
 from llmlb_dialect_openai.stream.response import ResponseReader
 from llmlb_dialect_openai.stream.wishes import choice_count, prompt_count, wants_usage
 
+RESTART = b'event: llmlb.restart\ndata: {"object":"llmlb.restart","choices":[]}\n\n'
+"""The answer so far is void, another one follows from its beginning, with ids of its own."""
+
 _DECODERS: dict[Operation, Callable[[Fields], Decoded]] = {
     Operation.CHAT: decode_chat,
     Operation.COMPLETION: decode_completion,
@@ -102,6 +105,10 @@ class OpenAIDialect(Dialect):
     def error(self, error: CallError) -> bytes:
         """Return the body of an error answer."""
         return error_document(error)
+
+    def restart(self, call: Call) -> bytes | None:
+        """Return an event with a name of its own and no choices; the Responses API numbers its events and has none."""
+        return RESTART if call.route.operation in (Operation.CHAT, Operation.COMPLETION) else None
 
     def param(self, call: Call, name: str) -> str:
         """Return the name that the reference of the call's route has."""
