@@ -220,6 +220,10 @@ class Exchange(Incoming):
             self._lose(EndpointTimeout(f"Endpoint '{self._name}' did not accept a connection within {connect_s:g} s."))
         except OSError as error:
             self._lose(unreachable(self._name, error))
+        except Exception:
+            # Whatever else TLS libraries raise: a call that waits must hear of it.
+            self._lose(EndpointFailed(f"Endpoint '{self._name}' cannot be reached: connecting failed unexpectedly."))
+            raise  # to the loop, which logs it
         else:
             self._dialing = None
             if connection.is_lost:
@@ -230,7 +234,7 @@ class Exchange(Incoming):
 
     def _lose(self, error: CallError) -> None:
         """No connection came about."""
-        self._dialing = None
+        self._dialing = None  # the task that says so
         self._drop()
         self._settle(error)
 

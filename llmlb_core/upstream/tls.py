@@ -51,7 +51,15 @@ class _ReusingContext(ssl.SSLContext):
         """As the library does, with a session."""
         latest = self._latest.get(server_hostname)
         if session is None and latest is not None:
-            session = latest.session
+            session = _session_of(latest)
         wrapped = super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
         self._latest[server_hostname] = wrapped
         return wrapped
+
+
+def _session_of(connection: ssl.SSLObject) -> ssl.SSLSession | None:
+    """Return the session of *connection*; None where its handshake failed, of which OpenSSL has half a session."""
+    try:
+        return connection.session
+    except ValueError:
+        return None

@@ -99,9 +99,9 @@ def test_a_call_that_fails_is_tried_elsewhere(make_run, plan, kept):
     assert kept.records[0].first_token_s == pytest.approx(0.1 + 1000 / 8000)
 
 
-@pytest.mark.parametrize(("count", "retries"), [(1, 0), (2, 1), (5, 2)])
+@pytest.mark.parametrize(("count", "retries"), [(1, 0), (2, 1), (5, 4), (9, 7)])
 def test_a_call_that_fails_everywhere_is_an_error(make_run, plan, kept, count, retries):
-    """After three attempts, or when there is no other endpoint."""
+    """After eight attempts, or when there is no other endpoint."""
     bad = EndpointGroup(name="bad", count=count, failure_rate=1.0)
 
     result = make_run(bad, feedback=kept).go([plan(0.0)])
