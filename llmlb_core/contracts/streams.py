@@ -35,11 +35,14 @@ class Fault:
         problem: Follows the endpoint's name and "failed: ".
         code: OpenAI's ``error.code`` for it.
         error: The ``data`` of an event in which the server says itself what is wrong, else None.
+        last_words: What the client is given as it is where content is out already and no other answer can go on with it; empty = an
+            error of the dialect's is written.
     """
 
     problem: str
     code: str = "malformed_event"
     error: bytes | None = None
+    last_words: bytes = b""
 
 
 class StreamReader(ABC):

@@ -22,6 +22,7 @@ class CallError(LLMLBError):
         may_pass: Whether the endpoint that it came from may be asked again, after a while; not where it is silent, or where an
             operator must act first.
         extras: Further JSON members of the error object.
+        is_told: Whether the client has it already, in the words of the server.
         culprit: Key of the contribution that raised, such as ``engine:echo``; its plugin's status counts it.
     """
 
@@ -31,6 +32,7 @@ class CallError(LLMLBError):
     is_retryable: ClassVar[bool] = False
     about: ClassVar[Literal["request", "model", "endpoint"]] = "request"
     may_pass: bool = False
+    is_told: bool = False
     culprit: str | None = None
 
     def __init__(

@@ -182,11 +182,12 @@ class Rendering:
         self.stop_heartbeat()
         outlet = self._outlet
         if outlet.opened:
-            in_band = self._in_band(error)
+            in_band = b"" if error.is_told else self._in_band(error)
             if in_band is None:
                 outlet.fail()
                 return
-            outlet.write(in_band)
+            if in_band:
+                outlet.write(in_band)
         else:
             if error.retry_after_s is not None:
                 self._headers.append(("retry-after", str(max(1, math.ceil(error.retry_after_s)))))

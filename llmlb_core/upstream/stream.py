@@ -185,7 +185,11 @@ class StreamExchange(Exchange):
             if not self._is_paused:
                 self.overdue_at = self._loop.time() + FINISHED_S
         elif reader.fault is not None:
-            self.fail(error_of(self._name, reader.fault, self._pool.read_error))
+            error = error_of(self._name, reader.fault, self._pool.read_error)
+            if reader.fault.last_words and self._outlet is not None:
+                self._outlet.write(reader.fault.last_words)
+                error.is_told = True
+            self.fail(error)
 
     def _problem_at_end(self, *, is_certain: bool) -> str | CallError | None:
         if not self._is_event_stream:

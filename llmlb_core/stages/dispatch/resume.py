@@ -90,7 +90,7 @@ class Resume:
                     return await deliver(call, answer)
                 except CallError as error:
                     answer.failed(error)
-                    if not kept:
+                    if not kept or error.is_told:
                         raise
                     wait()
                     broken = answer

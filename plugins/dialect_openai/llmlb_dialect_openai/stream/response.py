@@ -44,7 +44,8 @@ class ResponseReader(StreamReader):
         if kind in ("error", "response.failed") or (kind is None and document.get("error")):
             error = response.get("error") if isinstance(response, dict) else document.get("error", document)
             told = msgspec.json.encode({"error": error})
-            self.fault, self.is_flowing = Fault("it reported an error within its stream", "upstream_error", told), False
+            self.fault = Fault("it reported an error within its stream", "upstream_error", told, last_words=event)
+            self.is_flowing = False
             return b""
         self.has_content = self.has_content or kind not in _NO_CONTENT
         if kind in _LAST:
