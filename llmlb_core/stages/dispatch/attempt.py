@@ -34,7 +34,7 @@ class WindowTooSmall(Exception):
     """A server refused the prompt as too long for its model.
 
     Attributes:
-        answer: Its own, whole; the client is given it where no other model may take the call.
+        answer: Its own, whole, its lease given back; the client is given it where no other model may take the call.
     """
 
     def __init__(self, answer: RelayedAnswer) -> None:
@@ -155,6 +155,9 @@ async def _relay(call: Call, lease: Lease, limit_s: float, follows: Follows | No
         if follows is not None:
             follows.hold_back(exchange, lease.endpoint.name)
         await exchange.committed
+        if follows is not None and exchange.status != 200:
+            lease.release(Outcome.COMPLETED)  # before it counts as failed: to refuse a call is no fault of an endpoint's
+            raise EndpointFailed(f"Endpoint '{lease.endpoint.name}' refused to go on with the call ({exchange.status}).")
     except CallError as error:
         outcome, failure = Outcome.FAILED, error
         raise
@@ -166,6 +169,7 @@ async def _relay(call: Call, lease: Lease, limit_s: float, follows: Follows | No
         if lease.is_probe:
             lease.proved()
         if exchange.status != 200 and exchange.is_complete and speaks_of_window(exchange.status, exchange.told):
+            lease.release(Outcome.COMPLETED)  # here, for whoever awaits this may have left, or have another answer
             raise WindowTooSmall(RelayedAnswer(lease, exchange))
         return RelayedAnswer(lease, exchange)
     finally:

@@ -179,7 +179,6 @@ class Dispatch:
         for failure in failures:
             error, lease = failure.error, failure.lease
             if isinstance(error, WindowTooSmall):
-                lease.release(Outcome.COMPLETED)
                 tries.too_long(lease.endpoint, lease.target)
                 continue
             tries.failed(lease.endpoint, lease.target, error, now)

@@ -55,7 +55,9 @@ class ChunkReader(StreamReader):
         """Expect *choice_count* finish reasons, and usage where that was asked for."""
         super().__init__()
         self._choice_count, self._wants_usage = choice_count, wants_usage
+        self._begun: set[int] = set()
         self._finished: set[int] = set()
+        self._means_end = True  # whether finish reasons say that nothing follows; those of servers that give one in every chunk do not
         self._is_over = False
         self._is_text = False  # whether the last chunk was text of the first choice, so that the next one probably is
         self._echo: Echo | None = None
@@ -119,8 +121,11 @@ class ChunkReader(StreamReader):
         return passed[0] if len(passed) == 1 else b"".join(passed)
 
     def _last(self, event: bytes) -> bytes:
-        """Take the end mark, which is passed on only behind a whole answer."""
-        if len(self._finished) < self._choice_count:
+        """Take the end mark, which is passed on only behind a whole answer.
+
+        That may have fewer choices than were asked for: many servers know no ``n``, and give one.
+        """
+        if not self._finished or self._begun > self._finished:
             return self._fail(Fault("its stream ended without a finish reason", "bad_gateway"))
         self._is_over = True
         self._finish()
@@ -144,10 +149,14 @@ class ChunkReader(StreamReader):
             event = self._echoed(self._echo, chunk, pieces)
             if self.fault is not None:
                 return b""
+        self._begun.update(pieces.begun)
         if pieces.finished:
             self._finished.update(pieces.finished)
             self.has_content = True
-        if len(self._finished) >= self._choice_count and (self.usage is not None or not self._wants_usage):
+        if self.is_finished and pieces.texts:
+            self._means_end = self.is_finished = False
+            self.is_flowing = True
+        if self._means_end and len(self._finished) >= self._choice_count and (self.usage is not None or not self._wants_usage):
             self._finish()
         return event
 
