@@ -57,7 +57,7 @@ async def failing(visit):
 @pytest.mark.parametrize("scripts", [[failing, good], [broken, good], [failing, failing], [broken, broken]])
 async def test_a_call_that_failed_is_freed_at_once(relay, stream, scripts):
     """Tried again, replayed or given up: errors know, by their tracebacks, what raised them, which must not know them."""
-    front, *_ = await relay(*scripts, tail="[circuit_breaker]\nconsecutive = 1000\nerror_rate_0_1 = 1.0")
+    front, *_ = await relay(*scripts, tail="[circuit_breaker]\nfailure_count = 0\nerror_rate_0_1 = 0")
     await front.post(chat(stream=stream))
     await front.idle()
     gc.collect()

@@ -178,7 +178,7 @@ async def _relay(call: Call, lease: Lease, limit_s: float, follows: Follows | No
             if exchange is not None:
                 exchange.abort()
             lease.release(outcome, failure)
-            failure = None  # its traceback knows this frame: no circle
+            failure = exchange = None  # the error's traceback knows this frame: no circle
 
 
 def _defect(call: Call, lease: Lease) -> EndpointFailed:

@@ -178,6 +178,7 @@ class Dispatch:
         now = self._clock()
         for failure in failures:
             error, lease = failure.error, failure.lease
+            error.__traceback__ = None  # it knows who handles it: no circle
             if isinstance(error, WindowTooSmall):
                 tries.too_long(lease.endpoint, lease.target)
                 continue

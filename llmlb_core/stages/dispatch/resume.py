@@ -105,13 +105,12 @@ class Resume:
 
         try:
             again = await self._dispatch.another(call, targets, answer, error, record, opener, "replay")
-        except AnswerDiffers:
-            self.stats.differed += 1
-            raise error from None
-        except CallError:
-            raise error from None
-        self.stats.replayed += 1
-        return again
+        except CallError as last:
+            self.stats.differed += isinstance(last, AnswerDiffers)
+        else:
+            self.stats.replayed += 1
+            return again
+        raise error
 
     def _keep(self, call: Call, answer: Answer) -> int:
         """Count the request in; return its size, 0 where it is too large to be kept."""
