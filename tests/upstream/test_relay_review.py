@@ -147,3 +147,50 @@ async def test_a_paused_client_gets_the_replay_when_it_reads_on(relay):
 
     assert "".join(words) + "end" == text_of(call.body)
     assert 1 == call.body.count(b"[DONE]")
+
+
+async def test_a_refusal_within_an_open_stream_keeps_its_reason(relay):
+    """Comments went out while the server thought about it; then it says what is wrong with the request."""
+    go_on = asyncio.Event()
+
+    async def script(visit):
+        await go_on.wait()
+        visit.send(plain({"error": {"message": "temperature is too high", "type": "invalid_request_error"}}, 400))
+
+    front, _ = await relay(script, tail="[server]\nheartbeat_s = 0.1")
+
+    call = await front.open(STREAM)
+    await call.holds(b":")
+    go_on.set()
+    await call.ended()
+
+    assert b"temperature is too high" in call.body
+    assert b'"code":"invalid_value"' in call.body.replace(b" ", b"")
+
+
+@pytest.mark.parametrize("way", ["deadline", "stop"])
+async def test_a_call_ends_during_its_replay(relay, way):
+    """By its deadline, or as the server stops: one error in band, and the second server is let go (rules 11, 13)."""
+    breaking = Breaking()
+
+    async def second(visit):
+        visit.send(sse_head(), chunk(said(WORDS[0])))
+        await visit.gone()
+
+    front, _, upstream = await relay(breaking, second)
+    call = await front.open(STREAM)
+    await call.until(lambda: text_of(call.body) == "".join(WORDS[:3]))
+    breaking.may_break.set()
+    visit = await upstream.visited()
+    running = front.house.pipeline.running
+
+    if way == "stop":
+        await running.drain(0.2)
+    else:
+        for deadline in list(running._deadlines):
+            deadline.pass_by()
+
+    await visit.gone()
+    await call.ended()
+    assert (1, 0, True) == (call.body.count(b'"error"'), call.body.count(b"[DONE]"), call.is_whole)
+    await front.idle()

@@ -57,7 +57,9 @@ class ChunkReader(StreamReader):
         self._choice_count, self._wants_usage = choice_count, wants_usage
         self._begun: set[int] = set()
         self._finished: set[int] = set()
-        self._means_end = True  # whether finish reasons say that nothing follows; those of servers that give one in every chunk do not
+        self._means_end = (
+            True  # whether finish reasons say that nothing follows; those of servers that give one in every chunk do not
+        )
         self._is_over = False
         self._is_text = False  # whether the last chunk was text of the first choice, so that the next one probably is
         self._echo: Echo | None = None
