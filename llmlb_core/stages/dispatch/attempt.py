@@ -55,14 +55,20 @@ class Follows:
     delivered: Transcript
     identity: Identity | None
 
-    def hold_back(self, exchange: Exchange, name: str) -> None:
-        """Have *exchange*, with the endpoint called *name*, hold back what was delivered.
+    async def committed(self, exchange: Exchange, lease: Lease) -> None:
+        """Return when *exchange*, which holds back what was delivered, has more.
 
         Raises:
-            AnswerDiffers: It cannot.
+            AnswerDiffers: It cannot be compared.
+            EndpointFailed: The endpoint of *lease*, which is given back, refuses the call: no fault of it, and no answer either.
         """
+        name = lease.endpoint.name
         if not exchange.follow(self.delivered, self.identity):
             raise AnswerDiffers(f"What endpoint '{name}' would answer cannot be compared with what was delivered.")
+        await exchange.committed
+        if exchange.status != 200:
+            lease.release(Outcome.COMPLETED)
+            raise EndpointFailed(f"Endpoint '{name}' refused to go on with the call ({exchange.status}).")
 
 
 def attempt(call: Call, lease: Lease, limit_s: float, follows: Follows | None = None) -> Coroutine[None, None, Answer]:
@@ -153,11 +159,9 @@ async def _relay(call: Call, lease: Lease, limit_s: float, follows: Follows | No
         if limit_s:
             exchange.hasten(limit_s)
         if follows is not None:
-            follows.hold_back(exchange, lease.endpoint.name)
-        await exchange.committed
-        if follows is not None and exchange.status != 200:
-            lease.release(Outcome.COMPLETED)  # before it counts as failed: to refuse a call is no fault of an endpoint's
-            raise EndpointFailed(f"Endpoint '{lease.endpoint.name}' refused to go on with the call ({exchange.status}).")
+            await follows.committed(exchange, lease)
+        else:
+            await exchange.committed
     except CallError as error:
         outcome, failure = Outcome.FAILED, error
         raise

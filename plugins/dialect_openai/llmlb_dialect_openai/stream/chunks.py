@@ -9,7 +9,7 @@ import msgspec
 from llmlb_core import DIFFERS, Differs, Echo, Fault, Identity, StreamReader, Transcript, split_events, told_usage
 from llmlb_dialect_openai.render.parts import DONE
 from llmlb_dialect_openai.stream.pieces import Pieces, pieces_of
-from llmlb_dialect_openai.text import dumps
+from llmlb_dialect_openai.text import dumps, loads
 
 FIRST_TEXT = "0"
 """The channel of the first choice's text."""
@@ -45,7 +45,6 @@ class _TextChunk(msgspec.Struct, gc=False):
 
 
 _decode_text = msgspec.json.Decoder(_TextChunk).decode
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class ChunkReader(StreamReader):
@@ -136,8 +135,8 @@ class ChunkReader(StreamReader):
     def _chunk(self, event: bytes, data: bytes) -> bytes:
         """Take one chunk; return what of it may be passed on."""
         try:
-            chunk = _decode(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            chunk = loads(data)
+        except (ValueError, RecursionError):
             return self._fail(Fault("an event of its stream is no JSON object"))
         if chunk.get("error"):
             return self._fail(Fault("it reported an error within its stream", "upstream_error", data))
