@@ -80,6 +80,7 @@ class Pipeline:
             failure = failure_of(error, deadline, record, self.blame)
             if failure is None:
                 raise
+            failure.__traceback__ = failure.__context__ = None  # they know this frame: no circle
             await rendering.error(failure)
         finally:
             deadline.task = None  # the call is over: it is ended no more

@@ -13,10 +13,11 @@ from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Outcome
 from llmlb_core.domain.records import Record
 from llmlb_core.domain.results import Delivered, Delta, Vectors
-from llmlb_core.errors import CallError, EndpointFailed
+from llmlb_core.errors import CallError
 from llmlb_core.stages.acquire import Waiting
 from llmlb_core.stages.dispatch import Answer, RelayedAnswer, ResultsAnswer
 from llmlb_core.telemetry.log import get_logger
+from llmlb_core.upstream.refusals import refused
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 SPEECHLESS = (
@@ -127,7 +128,7 @@ class Rendering:
         """Send the head, and have the bytes flow from the endpoint's connection."""
         exchange, outlet = answer.exchange, self._outlet
         if outlet.opened and exchange.status != 200:
-            raise EndpointFailed(f"Endpoint '{self._record.served_by}' refused the request with {exchange.status}.")
+            raise refused(answer.lease.endpoint.name, exchange.status, exchange.told)
         self._call = call
         if not outlet.opened:
             if exchange.status != 200:

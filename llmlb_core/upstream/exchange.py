@@ -100,7 +100,7 @@ class Exchange(Incoming):
 
     def abort(self) -> None:
         """Give up: close the connection unless the answer is whole."""
-        self._outlet = None
+        self._outlet = self._error = None  # whose traceback knows this exchange: no circle
         self._drop()
 
     def overdue(self) -> None:

@@ -9,7 +9,7 @@ from email.utils import mktime_tz, parsedate_tz
 
 import msgspec
 
-from llmlb_core.errors import CallError, ContentRejected, EndpointBusy, EndpointFailed, EndpointRefused
+from llmlb_core.errors import CallError, ContentRejected, EndpointBusy, EndpointFailed, EndpointRefused, InvalidRequest
 
 _NOT_THE_CLIENTS = frozenset({401, 402, 403, 407, 408, 421, 425, 429})
 """4xx that are about this server, or the moment: a credential, a connection, too much at a time."""
@@ -78,6 +78,11 @@ def _answered(status: int) -> str:
     if 300 <= status < 400:
         return f"answered with a redirect ({status}), which is not followed; correct its url"
     return f"answered {status}" if status >= 400 else f"answered {status} where 200 with a body was expected"
+
+
+def refused(name: str, status: int, body: bytes) -> CallError:
+    """Return what an answer that would be passed on means where the client has its head already."""
+    return InvalidRequest(f"Endpoint '{name}' refused the request ({status}): {_told(body)}")
 
 
 def retry_after_s(value: str | None) -> float | None:

@@ -154,6 +154,8 @@ class StreamExchange(Exchange):
         events = self._read(data)
         if self._is_following:  # it says all again that was delivered, which may take long
             self.overdue_at = self._loop.time() + self._idle_s
+            if not reader.has_content:
+                events = b""  # comments: so many of them would commit, and what was delivered would be out of mind
         if events:
             self._hold(events)
         if not reader.is_flowing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated, Any
 
@@ -39,11 +40,6 @@ class _Answer(msgspec.Struct):
     error: Any = None
 
 
-class _Object(msgspec.Struct):
-    """Any JSON object."""
-
-
-_decode_object = msgspec.json.Decoder(_Object).decode
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_usage = msgspec.json.Decoder(_Usage | None).decode
 
@@ -60,10 +56,11 @@ def usage_of_answer(document: bytes | bytearray) -> Usage | None:
         answer = _decode_answer(document)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         try:
-            document.decode()
-            _decode_object(document)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise MalformedAnswer("its answer is no JSON object, or was cut") from error
+            is_object = isinstance(json.loads(document.decode()), dict)  # which reads NaN, too: Python writes it
+        except (ValueError, RecursionError):
+            is_object = False
+        if not is_object:
+            raise MalformedAnswer("its answer is no JSON object, or was cut") from None
         return None  # an object, whose usage is not understood
     if answer.error and answer.object is None:
         raise MalformedAnswer("it answered 200 with an error")

@@ -65,6 +65,7 @@ class Door:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            outlet.task = None  # one that was cancelled knows, by a traceback, all that it served: no circle
 
 
 async def _refuse(send: Send, dialect: Dialect, scope: Scope) -> None:

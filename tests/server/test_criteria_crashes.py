@@ -134,7 +134,11 @@ async def test_a_stream_of_a_killed_node_goes_on_at_the_other_one_and_so_does_th
             await response.content.readuntil(b"three")
             fleet.kill(served_by)
             rest = await response.text()
-            text = "".join(json.loads(line[6:])["choices"][0]["delta"].get("content") or "" for line in rest.splitlines() if line.startswith("data: {"))
+            text = "".join(
+                json.loads(line[6:])["choices"][0]["delta"].get("content") or ""
+                for line in rest.splitlines()
+                if line.startswith("data: {")
+            )
         after = await client.chat("echo")
 
     assert rest.rstrip().endswith("data: [DONE]")

@@ -113,3 +113,13 @@ def test_an_error_that_is_called_a_success_is_no_answer(document):
 def test_no_bytes_make_reading_usage_fail(data):
     """The answer is passed on, whatever it says."""
     usage_at_end(b'"usage":{' + data + b"}")
+
+
+def test_an_answer_with_nan_is_an_answer():
+    """Python's servers write it, and clients' readers take it; what is cut is still none."""
+    assert usage_of_answer(b'{"data":[{"embedding":[NaN,-Infinity]}]}') is None
+
+    with pytest.raises(MalformedAnswer):
+        usage_of_answer(b'{"data":[{"embedding":[NaN,-Infinity')
+    with pytest.raises(MalformedAnswer):
+        usage_of_answer(b"[NaN]")

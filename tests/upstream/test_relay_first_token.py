@@ -223,6 +223,32 @@ async def test_a_hedge_whose_both_fail_is_tried_on_as_any_other(relay):
     assert (200, "3", 3) == (call.status, call.headers["x-llmlb-attempts"], calls[0])
 
 
+async def test_a_hedge_wins_where_the_first_refuses_the_prompt(relay):
+    """The refusal is nobody's answer, and its slot is given back."""
+    front, first, second = await relay(streaming("good"), streaming("good"), tail=HEDGE)
+    await _warm(front)
+    calls = [0]
+    hedged = asyncio.Event()
+
+    async def too_long_for_the_first(visit):
+        calls[0] += 1
+        if calls[0] == 1:
+            await hedged.wait()
+            visit.send(plain({"error": {"message": "too long", "code": "context_length_exceeded"}}, 400))
+        else:
+            hedged.set()
+            await asyncio.sleep(0.2)
+            await streaming("second")(visit)
+
+    first.script = second.script = too_long_for_the_first
+
+    call = await front.post(chat(stream=True))
+    await front.idle()
+
+    assert (200, 2) == (call.status, calls[0])
+    assert b"second" in call.body
+
+
 async def test_a_client_that_leaves_ends_both(relay):
     """Within a moment, and nothing is in flight."""
     front, first, second = await relay(streaming("good"), streaming("good"), tail=HEDGE)

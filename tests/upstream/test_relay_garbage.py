@@ -38,3 +38,68 @@ async def test_a_call_that_is_over_is_freed_at_once(relay, stream):
         gc.enable()
 
     assert [] == kept
+
+
+async def broken(visit):
+    """Break every stream after its first word, and every plain answer in its head."""
+    if visit.json.get("stream"):
+        visit.send(sse_head(), chunk(delta("good")))
+        await visit.drained()
+    visit.reset()
+
+
+async def failing(visit):
+    """Fail before the first content."""
+    visit.send(plain({"error": {"message": "out of memory"}}, 500))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("scripts", [[failing, good], [broken, good], [failing, failing], [broken, broken]])
+async def test_a_call_that_failed_is_freed_at_once(relay, stream, scripts):
+    """Tried again, replayed or given up: errors know, by their tracebacks, what raised them, which must not know them."""
+    front, *_ = await relay(*scripts, tail="[circuit_breaker]\nfailure_count = 0\nerror_rate_0_1 = 0")
+    await front.post(chat(stream=stream))
+    await front.idle()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(4):
+            await front.post(chat(stream=stream))
+        await front.idle()
+        kept = [type(each).__name__ for each in gc.get_objects() if isinstance(each, Exchange | Outlet)]
+    finally:
+        gc.enable()
+
+    assert [] == kept
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_call_whose_client_left_is_freed_at_once(relay, stream):
+    """Nothing remembers it."""
+
+    async def slow(visit):
+        if visit.json.get("stream"):
+            visit.send(sse_head(), chunk(delta("good")))
+        await visit.gone()
+
+    front, upstream = await relay(slow)
+
+    async def leave(count):
+        call = await front.open(chat(stream=stream))
+        visit = await upstream.visited(count)
+        call.leave()
+        await visit.gone()
+
+    await leave(1)
+    await front.idle()
+    gc.collect()
+    gc.disable()
+    try:
+        for count in range(2, 5):
+            await leave(count)
+        await front.idle()
+        kept = [type(each).__name__ for each in gc.get_objects() if isinstance(each, Exchange | Outlet)]
+    finally:
+        gc.enable()
+
+    assert [] == kept

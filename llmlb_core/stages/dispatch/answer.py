@@ -104,6 +104,7 @@ class ResultsAnswer(Answer):
             await self._rest.aclose()
         finally:
             self.lease.release(self.outcome, self.error)
+            self.error = None  # its traceback knows this answer: no circle
 
 
 class RelayedAnswer(Answer):
@@ -140,3 +141,4 @@ class RelayedAnswer(Answer):
         """Close the connection unless the answer is whole, then give the lease back."""
         self.exchange.abort()  # also where it is whole: it lets go of the outlet, which knows it
         self.lease.release(self.outcome, self.error)
+        self.error = None  # as above

@@ -34,7 +34,7 @@ class WindowTooSmall(Exception):
     """A server refused the prompt as too long for its model.
 
     Attributes:
-        answer: Its own, whole; the client is given it where no other model may take the call.
+        answer: Its own, whole, its lease given back; the client is given it where no other model may take the call.
     """
 
     def __init__(self, answer: RelayedAnswer) -> None:
@@ -55,14 +55,20 @@ class Follows:
     delivered: Transcript
     identity: Identity | None
 
-    def hold_back(self, exchange: Exchange, name: str) -> None:
-        """Have *exchange*, with the endpoint called *name*, hold back what was delivered.
+    async def committed(self, exchange: Exchange, lease: Lease) -> None:
+        """Return when *exchange*, which holds back what was delivered, has more.
 
         Raises:
-            AnswerDiffers: It cannot.
+            AnswerDiffers: It cannot be compared.
+            EndpointFailed: The endpoint of *lease*, which is given back, refuses the call: no fault of it, and no answer either.
         """
+        name = lease.endpoint.name
         if not exchange.follow(self.delivered, self.identity):
             raise AnswerDiffers(f"What endpoint '{name}' would answer cannot be compared with what was delivered.")
+        await exchange.committed
+        if exchange.status != 200:
+            lease.release(Outcome.COMPLETED)
+            raise EndpointFailed(f"Endpoint '{name}' refused to go on with the call ({exchange.status}).")
 
 
 def attempt(call: Call, lease: Lease, limit_s: float, follows: Follows | None = None) -> Coroutine[None, None, Answer]:
@@ -153,8 +159,9 @@ async def _relay(call: Call, lease: Lease, limit_s: float, follows: Follows | No
         if limit_s:
             exchange.hasten(limit_s)
         if follows is not None:
-            follows.hold_back(exchange, lease.endpoint.name)
-        await exchange.committed
+            await follows.committed(exchange, lease)
+        else:
+            await exchange.committed
     except CallError as error:
         outcome, failure = Outcome.FAILED, error
         raise
@@ -166,6 +173,7 @@ async def _relay(call: Call, lease: Lease, limit_s: float, follows: Follows | No
         if lease.is_probe:
             lease.proved()
         if exchange.status != 200 and exchange.is_complete and speaks_of_window(exchange.status, exchange.told):
+            lease.release(Outcome.COMPLETED)  # here, for whoever awaits this may have left, or have another answer
             raise WindowTooSmall(RelayedAnswer(lease, exchange))
         return RelayedAnswer(lease, exchange)
     finally:
@@ -174,7 +182,7 @@ async def _relay(call: Call, lease: Lease, limit_s: float, follows: Follows | No
             if exchange is not None:
                 exchange.abort()
             lease.release(outcome, failure)
-            failure = None  # its traceback knows this frame: no circle
+            failure = exchange = None  # the error's traceback knows this frame: no circle
 
 
 def _defect(call: Call, lease: Lease) -> EndpointFailed:

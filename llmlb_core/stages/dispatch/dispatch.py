@@ -183,8 +183,8 @@ class Dispatch:
         now = self._clock()
         for failure in failures:
             error, lease = failure.error, failure.lease
+            error.__traceback__ = None  # it knows who handles it: no circle
             if isinstance(error, WindowTooSmall):
-                lease.release(Outcome.COMPLETED)
                 tries.too_long(lease.endpoint, lease.target)
                 continue
             tries.failed(lease.endpoint, lease.target, error, now)

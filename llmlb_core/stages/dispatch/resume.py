@@ -121,13 +121,12 @@ class Resume:
 
         try:
             again = await self._dispatch.another(call, targets, answer, error, record, opener, "replay")
-        except AnswerDiffers:
-            self.stats.differed += 1
-            raise error from None
-        except CallError:
-            raise error from None
-        self.stats.replayed += 1
-        return again
+        except CallError as last:
+            self.stats.differed += isinstance(last, AnswerDiffers)
+        else:
+            self.stats.replayed += 1
+            return again
+        raise error
 
     async def _restarted(  # noqa: PLR0917  # as above
         self,

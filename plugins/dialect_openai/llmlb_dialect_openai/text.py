@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
+import msgspec
 import orjson
 
 from llmlb_core import new_id
@@ -16,6 +20,26 @@ def dumps(value: object) -> bytes:
         return orjson.dumps(value)
     except TypeError:
         return orjson.dumps(_clean(value))
+
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def loads(data: bytes) -> dict[str, Any]:
+    """Return the JSON object of an event, also where it is as JavaScript and Python write and read it.
+
+    Half a surrogate pair stands at the end of a piece that JavaScript has cut; ``NaN`` and ``-Infinity`` are Python's.
+
+    Raises:
+        ValueError: It is none; or ``RecursionError``.
+    """
+    try:
+        return _decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        document = json.loads(data.decode())
+    if not isinstance(document, dict):
+        raise ValueError("no object")  # noqa: TRY004  # of the text, not of a type
+    return document
 
 
 def _clean(value: object) -> object:

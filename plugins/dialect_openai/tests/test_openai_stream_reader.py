@@ -260,3 +260,22 @@ def test_a_response_that_fails_is_a_fault(document):
 
     assert b"" == made.read(event(document))
     assert "no" == json.loads(made.fault.error)["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"choices":[{"index":0,"delta":{"content":"\\ud83d"}}]}',
+        b'{"choices":[{"index":0,"delta":{"content":"a"},"logprobs":{"content":[{"token":"a","logprob":-Infinity}]}}]}',
+        b'{"choices":[{"index":0,"delta":{"content":"a"},"logprobs":{"content":[{"token":"a","logprob":NaN}]}}]}',
+    ],
+)
+def test_what_javascript_and_python_write_is_not_malformed(data):
+    """JSON's readers of these languages take it, and so it passes unchanged (rule 12)."""
+    made = ChunkReader(1, wants_usage=False)
+    first, second = event({"choices": [{"index": 0, "delta": {"content": "x"}}]}), b"data: " + data + b"\n\n"
+
+    passed = made.read(first) + made.read(second)
+
+    assert first + second == passed
+    assert made.fault is None

@@ -9,7 +9,7 @@ import msgspec
 from llmlb_core import DIFFERS, Differs, Echo, Fault, Identity, StreamReader, Transcript, split_events, told_usage
 from llmlb_dialect_openai.render.parts import DONE
 from llmlb_dialect_openai.stream.pieces import Pieces, pieces_of
-from llmlb_dialect_openai.text import dumps
+from llmlb_dialect_openai.text import dumps, loads
 
 FIRST_TEXT = "0"
 """The channel of the first choice's text."""
@@ -45,7 +45,6 @@ class _TextChunk(msgspec.Struct, gc=False):
 
 
 _decode_text = msgspec.json.Decoder(_TextChunk).decode
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class ChunkReader(StreamReader):
@@ -55,7 +54,11 @@ class ChunkReader(StreamReader):
         """Expect *choice_count* finish reasons, and usage where that was asked for."""
         super().__init__()
         self._choice_count, self._wants_usage = choice_count, wants_usage
+        self._begun: set[int] = set()
         self._finished: set[int] = set()
+        self._means_end = (
+            True  # whether finish reasons say that nothing follows; those of servers that give one in every chunk do not
+        )
         self._is_over = False
         self._is_text = False  # whether the last chunk was text of the first choice, so that the next one probably is
         self._echo: Echo | None = None
@@ -119,8 +122,11 @@ class ChunkReader(StreamReader):
         return passed[0] if len(passed) == 1 else b"".join(passed)
 
     def _last(self, event: bytes) -> bytes:
-        """Take the end mark, which is passed on only behind a whole answer."""
-        if len(self._finished) < self._choice_count:
+        """Take the end mark, which is passed on only behind a whole answer.
+
+        That may have fewer choices than were asked for: many servers know no ``n``, and give one.
+        """
+        if not self._finished or self._begun > self._finished:
             return self._fail(Fault("its stream ended without a finish reason", "bad_gateway"))
         self._is_over = True
         self._finish()
@@ -129,8 +135,8 @@ class ChunkReader(StreamReader):
     def _chunk(self, event: bytes, data: bytes) -> bytes:
         """Take one chunk; return what of it may be passed on."""
         try:
-            chunk = _decode(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            chunk = loads(data)
+        except (ValueError, RecursionError):
             return self._fail(Fault("an event of its stream is no JSON object"))
         if chunk.get("error"):
             return self._fail(Fault("it reported an error within its stream", "upstream_error", data))
@@ -144,10 +150,14 @@ class ChunkReader(StreamReader):
             event = self._echoed(self._echo, chunk, pieces)
             if self.fault is not None:
                 return b""
+        self._begun.update(pieces.begun)
         if pieces.finished:
             self._finished.update(pieces.finished)
             self.has_content = True
-        if len(self._finished) >= self._choice_count and (self.usage is not None or not self._wants_usage):
+        if self.is_finished and pieces.texts:
+            self._means_end = self.is_finished = False
+            self.is_flowing = True
+        if self._means_end and len(self._finished) >= self._choice_count and (self.usage is not None or not self._wants_usage):
             self._finish()
         return event
 

@@ -50,11 +50,13 @@ class Pieces:
 
     Attributes:
         texts: In order.
-        finished: Choices that it finishes.
+        begun: Choices that it speaks of.
+        finished: Those that it finishes.
         is_odd: Whether it brings what is no text and is not known.
     """
 
     texts: list[Piece] = field(factory=list)
+    begun: list[int] = field(factory=list)
     finished: list[int] = field(factory=list)
     is_odd: bool = False
 
@@ -67,6 +69,7 @@ def pieces_of(choices: object) -> Pieces:
         if not isinstance(index, int):
             pieces.is_odd = True
             continue
+        pieces.begun.append(index)
         delta = choice.get("delta")
         _add(pieces, choice, choice, "text", str(index))
         if isinstance(delta, dict):

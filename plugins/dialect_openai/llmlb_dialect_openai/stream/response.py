@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
-
 from llmlb_core import Fault, StreamReader, split_events, told_usage
+from llmlb_dialect_openai.text import dumps, loads
 
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 _LAST = frozenset({"response.completed", "response.incomplete"})
 _NO_CONTENT = frozenset({"response.created", "response.queued", "response.in_progress"})
 
@@ -32,8 +28,8 @@ class ResponseReader(StreamReader):
 
     def _event(self, event: bytes, data: bytes) -> bytes:
         try:
-            document = _decode(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            document = loads(data)
+        except (ValueError, RecursionError):
             self.fault, self.is_flowing = Fault("an event of its stream is no JSON object"), False
             return b""
         kind, response = document.get("type"), document.get("response")
@@ -43,7 +39,7 @@ class ResponseReader(StreamReader):
             self.usage = told_usage(response.get("usage")) or self.usage
         if kind in ("error", "response.failed") or (kind is None and document.get("error")):
             error = response.get("error") if isinstance(response, dict) else document.get("error", document)
-            told = msgspec.json.encode({"error": error})
+            told = dumps({"error": error})
             self.fault = Fault("it reported an error within its stream", "upstream_error", told, last_words=event)
             self.is_flowing = False
             return b""
