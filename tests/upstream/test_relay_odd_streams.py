@@ -194,3 +194,24 @@ async def test_a_call_ends_during_its_replay(relay, way):
     await call.ended()
     assert (1, 0, True) == (call.body.count(b'"error"'), call.body.count(b"[DONE]"), call.is_whole)
     await front.idle()
+
+
+async def test_the_error_of_a_response_reaches_the_client_as_it_is(relay):
+    """A stream of the Responses API that failed says so itself (24157000-F15); nothing is added to its own last words."""
+    began = b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta", "delta":"h"}\n\n'
+    error = b'event: error\ndata: {"type":"error",  "message":"the engine said so"}\n\n'
+    go_on = asyncio.Event()
+
+    async def failing(visit):
+        visit.send(sse_head(), chunk(began))
+        await go_on.wait()
+        visit.send(chunk(error), chunk(b""))
+
+    front, _ = await relay(failing)
+
+    call = await front.open(b'{"model":"m","stream":true,"input":"x"}', "/v1/responses")
+    await call.holds(began)
+    go_on.set()
+    await call.ended()
+
+    assert (200, began + error, True) == (call.status, call.body, call.is_whole)
