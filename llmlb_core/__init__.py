@@ -116,7 +116,7 @@ if TYPE_CHECKING:
         Vectors as Vectors,
     )
     from llmlb_core.domain.sse import split_events as split_events
-    from llmlb_core.domain.transcript import Differs as Differs, Echo as Echo, Transcript as Transcript
+    from llmlb_core.domain.transcript import MAX_PIECES as MAX_PIECES, Differs as Differs, Echo as Echo, Transcript as Transcript
     from llmlb_core.hookspecs import hookimpl as hookimpl
     from llmlb_core.models.naming import model_id_of as model_id_of
     from llmlb_core.routing.composed import Composed as Composed
@@ -156,7 +156,7 @@ _HOMES = {
     "domain.remote": "RemoteDevice RemoteModel Report",
     "domain.results": "Delta TokenLogprob ToolCallDelta TopLogprob Usage Vectors",
     "domain.sse": "split_events",
-    "domain.transcript": "Differs Echo Transcript",
+    "domain.transcript": "Differs Echo MAX_PIECES Transcript",
     "hookspecs": "hookimpl",
     "models.naming": "model_id_of",
     "routing.composed": "Composed",

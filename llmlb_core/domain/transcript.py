@@ -15,13 +15,14 @@ class Transcript:
 
     Attributes:
         channel: Of the last piece.
+        pieces: Not hashed yet. Who appends more of the same channel itself, for speed, calls ``fold`` at ``MAX_PIECES``.
     """
 
-    __slots__ = ("_hash", "_hashed_count", "_length", "_pieces", "channel")
+    __slots__ = ("_hash", "_hashed_count", "_length", "channel", "pieces")
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self._pieces: list[str] = []
+        self.pieces: list[str] = []
         self.channel = ""
         self._hashed_count = 0
         self._length = 0
@@ -29,17 +30,10 @@ class Transcript:
 
     def add(self, channel: str, text: str) -> None:
         """Append *text*."""
-        self._pieces.append(self.mark(channel) + text)
+        self.pieces.append(self.mark(channel) + text)
         self.channel = channel
-        if len(self._pieces) >= MAX_PIECES:
-            self._fold()
-
-    def add_more(self, text: str) -> None:
-        """Append *text* of the same channel as the last."""
-        pieces = self._pieces
-        pieces.append(text)
-        if len(pieces) >= MAX_PIECES:
-            self._fold()
+        if len(self.pieces) >= MAX_PIECES:
+            self.fold()
 
     def mark(self, channel: str) -> str:
         """Return what stands before a piece of *channel*: nothing where the last one was of the same."""
@@ -48,28 +42,29 @@ class Transcript:
     @property
     def count(self) -> int:
         """Pieces so far."""
-        return self._hashed_count + len(self._pieces)
+        return self._hashed_count + len(self.pieces)
 
     @property
     def length(self) -> int:
         """Characters so far, marks of channels included."""
-        if self._pieces:
-            self._fold()
+        if self.pieces:
+            self.fold()
         return self._length
 
     @property
     def digest(self) -> bytes:
         """BLAKE2b-128 of the text so far."""
-        if self._pieces:
-            self._fold()
+        if self.pieces:
+            self.fold()
         return self._hash.digest()
 
-    def _fold(self) -> None:
-        text = "".join(self._pieces)
+    def fold(self) -> None:
+        """Hash the pieces and let go of them."""
+        text = "".join(self.pieces)
         self._length += len(text)
         self._hash.update(text.encode("utf-8", "surrogatepass"))
-        self._hashed_count += len(self._pieces)
-        self._pieces.clear()
+        self._hashed_count += len(self.pieces)
+        self.pieces.clear()
 
 
 class Differs(Exception):

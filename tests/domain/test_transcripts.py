@@ -81,5 +81,5 @@ def test_little_is_kept():
     """However long the answer, only its last few pieces are held as text."""
     transcript = transcript_of([("0", "x")] * 100_000)
 
-    assert 16 > len(transcript._pieces)
+    assert 16 > len(transcript.pieces)
     assert (100_000, 100_003) == (transcript.count, transcript.length)

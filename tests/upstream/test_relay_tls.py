@@ -164,7 +164,7 @@ async def test_back_pressure_works_through_tls(relay, certified):
     call.go_on()
     await call.ended()
 
-    assert 2000 == call.body.count(b"\"content\"")
+    assert 2000 == call.body.count(b'"content"')
     assert call.body.endswith(DONE)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from llmlb_core import DIFFERS, Differs, Echo, Fault, Identity, StreamReader, Transcript, split_events, told_usage
+from llmlb_core import DIFFERS, MAX_PIECES, Differs, Echo, Fault, Identity, StreamReader, Transcript, split_events, told_usage
 from llmlb_dialect_openai.render.parts import DONE
 from llmlb_dialect_openai.stream.pieces import Pieces, pieces_of
 from llmlb_dialect_openai.text import dumps, loads
@@ -56,14 +56,12 @@ class ChunkReader(StreamReader):
         self._choice_count, self._wants_usage = choice_count, wants_usage
         self._begun: set[int] = set()
         self._finished: set[int] = set()
-        self._means_end = (
-            True  # whether finish reasons say that nothing follows; those of servers that give one in every chunk do not
-        )
+        self._means_end = True  # whether finish reasons say that nothing follows; a server may give one in every chunk
         self._is_over = False
         self._is_text = False  # whether the last chunk was text of the first choice, so that the next one probably is
         self._echo: Echo | None = None
         self._goes_on_as: Identity | None = None
-        self._add = self.transcript.add_more
+        self._pieces = self.transcript.pieces
 
     def read(self, events: bytes) -> bytes:
         """Take whole *events*; return what of them may be passed on."""
@@ -72,7 +70,10 @@ class ChunkReader(StreamReader):
                 chunk = _decode_text(events[6:-2])  # what is between "data: " and the blank line, where it is one event
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 return self._read_several(events)
-            self._add(chunk.choices[0].delta.content)
+            pieces = self._pieces
+            pieces.append(chunk.choices[0].delta.content)
+            if len(pieces) >= MAX_PIECES:
+                self.transcript.fold()
             return events
         return self._read_each(events)
 
@@ -104,8 +105,10 @@ class ChunkReader(StreamReader):
                 chunk = _decode_text(event[6:])
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 break
-            self._add(chunk.choices[0].delta.content)
+            self._pieces.append(chunk.choices[0].delta.content)
             read += len(event) + 2
+        if len(self._pieces) >= MAX_PIECES:
+            self.transcript.fold()
         return events if read >= len(events) else events[:read] + self._read_each(events[read:])
 
     def _read_each(self, events: bytes) -> bytes:
