@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import pytest
 
 from llmlb_core import Call, Delta, Dialect, EmbeddingRequest, StreamReader, split_events
 from llmlb_testing.answers import answer, call_of, contents, encode, write
@@ -91,6 +90,10 @@ class ReadingContract:
 
     def test_any_bytes_are_read(self, dialect: Dialect, bodies: Bodies) -> None:
         """Servers send anything: it is content, a fault or nothing, and nothing is raised."""
+        pytest.importorskip("hypothesis", reason='pip install "llmlb-testing[hypothesis]" to draw bytes at random')
+        from hypothesis import given, settings
+        from hypothesis import strategies as st
+
         calls = list(_calls(dialect, bodies))
 
         @settings(deadline=None, max_examples=50)
