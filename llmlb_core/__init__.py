@@ -42,6 +42,13 @@ if TYPE_CHECKING:
         TextRequest as TextRequest,
         float32_rows as float32_rows,
     )
+    from llmlb_core.contracts.media_engines import (
+        ImageEngine as ImageEngine,
+        RerankEngine as RerankEngine,
+        Samples as Samples,
+        SpeechEngine as SpeechEngine,
+        TranscriptionEngine as TranscriptionEngine,
+    )
     from llmlb_core.contracts.metrics import (
         HistogramSample as HistogramSample,
         MetricFamily as MetricFamily,
@@ -94,6 +101,25 @@ if TYPE_CHECKING:
         Explanation as Explanation,
     )
     from llmlb_core.domain.facts import STALE_S as STALE_S, EndpointFacts as EndpointFacts
+    from llmlb_core.domain.forms import (
+        Form as Form,
+        FormFile as FormFile,
+    )
+    from llmlb_core.domain.media import (
+        AudioChunk as AudioChunk,
+        AudioFormat as AudioFormat,
+        Blob as Blob,
+        DrawingStep as DrawingStep,
+        ImageRequest as ImageRequest,
+        Picture as Picture,
+        Ranking as Ranking,
+        RerankRequest as RerankRequest,
+        SpeechRequest as SpeechRequest,
+        TranscriptFacts as TranscriptFacts,
+        TranscriptionRequest as TranscriptionRequest,
+        TranscriptSegment as TranscriptSegment,
+        Word as Word,
+    )
     from llmlb_core.domain.models import (
         Capability as Capability,
         Fit as Fit,
@@ -135,6 +161,7 @@ _HOMES = {
     "contracts.endpoint": "Endpoint Result",
     "contracts.endpoint_kind": "Answer EndpointKind Server",
     "contracts.engine": "Cancel EmbeddingEngine Engine Feature TextDelta TextEngine TextRequest float32_rows",
+    "contracts.media_engines": "ImageEngine RerankEngine Samples SpeechEngine TranscriptionEngine",
     "contracts.metrics": "HistogramSample MetricFamily MetricsView Sample",
     "contracts.modelstore": "ModelFormat ModelStore",
     "contracts.observer": "Bodies BodySink Feedback Observer",
@@ -150,6 +177,9 @@ _HOMES = {
     "domain.endpoints": "Candidate Choice Outcome Target",
     "domain.explanations": "ExplainedCandidate ExplainedRank Explanation",
     "domain.facts": "EndpointFacts STALE_S",
+    "domain.forms": "Form FormFile",
+    "domain.media": "AudioChunk AudioFormat Blob DrawingStep ImageRequest Picture Ranking RerankRequest SpeechRequest "
+    "TranscriptFacts TranscriptSegment TranscriptionRequest Word",
     "domain.models": "Capability Fit LocalModel Manifest ManifestFile ModelFacts Placement Unfit",
     "domain.principals": "Credential Principal Scope",
     "domain.records": "Attempt Record",

@@ -11,8 +11,9 @@ from attrs import frozen
 from llmlb_core.contracts.endpoint import Result
 from llmlb_core.contracts.streams import BlindReader, Identity, StreamReader
 from llmlb_core.domain.calls import Call, Operation
-from llmlb_core.domain.chat import CanonicalRequest
+from llmlb_core.domain.forms import Form
 from llmlb_core.domain.models import Capability
+from llmlb_core.domain.requests import CanonicalRequest
 from llmlb_core.errors import CallError
 
 
@@ -25,6 +26,7 @@ class Route:
         operation: What it asks for.
         needs: What the model must be able to do.
         max_body_bytes: Above this the answer is 413.
+        takes_form: Whether its body is ``multipart/form-data``, read by ``parse_form`` and ``decode_form``, instead of JSON.
         image_mark: Bytes without which no body holds an image; empty = images are not looked for. See ``has_images``.
     """
 
@@ -33,6 +35,7 @@ class Route:
     needs: Capability
     max_body_bytes: int = 20 * 1024 * 1024
     image_mark: bytes = b""
+    takes_form: bool = False
 
 
 @frozen
@@ -75,9 +78,11 @@ class Renderer(ABC):
 
     Attributes:
         content_type: Of the answer.
+        flows: Whether what ``feed`` returns goes out as it comes although the client asked for no stream, as sound does.
     """
 
     content_type: str
+    flows: bool = False
 
     @abstractmethod
     def feed(self, result: Result) -> bytes:
@@ -129,6 +134,14 @@ class Dialect(ABC):
         Raises:
             InvalidRequest: With ``param``.
         """
+
+    def parse_form(self, route: Route, form: Form) -> RoutingFields:
+        """Read the routing fields of a body of a route that takes forms; as ``parse``."""
+        raise NotImplementedError(f"dialect {self.name!r} reads no forms, and its route {route.path} takes them")
+
+    def decode_form(self, route: Route, form: Form) -> Decoded:
+        """Read and check all of a form; as ``decode``."""
+        raise NotImplementedError(f"dialect {self.name!r} reads no forms, and its route {route.path} takes them")
 
     def has_images(self, route: Route, body: bytes) -> bool:
         """Say whether *body* really holds an image; asked where ``image_mark`` is in it and the model sees none.

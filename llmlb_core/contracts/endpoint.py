@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from llmlb_core.contracts.outlet import Outlet
 from llmlb_core.contracts.streams import Identity, StreamReader
 from llmlb_core.domain.facts import EndpointFacts
+from llmlb_core.domain.media import MediaResult
 from llmlb_core.domain.results import Delta, Usage, Vectors
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from llmlb_core.domain.calls import Call
     from llmlb_core.domain.transcript import Transcript
 
-Result = Delta | Vectors
+Result = Delta | Vectors | MediaResult
 
 
 class Exchange(Protocol):

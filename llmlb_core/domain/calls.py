@@ -12,8 +12,9 @@ from attrs import define, field
 
 if TYPE_CHECKING:
     from llmlb_core.contracts.dialect import Dialect, Route, RoutingFields
-    from llmlb_core.domain.chat import CanonicalRequest
+    from llmlb_core.domain.forms import Form
     from llmlb_core.domain.principals import Principal
+    from llmlb_core.domain.requests import CanonicalRequest
 
 
 class Operation(StrEnum):
@@ -23,6 +24,13 @@ class Operation(StrEnum):
     COMPLETION = "completion"
     RESPONSE = "response"
     EMBEDDING = "embedding"
+    RERANK = "rerank"
+    SPEECH = "speech"
+    TRANSCRIPTION = "transcription"
+    TRANSLATION = "translation"
+    IMAGE = "image"
+    IMAGE_EDIT = "image_edit"
+    IMAGE_VARIATION = "image_variation"
 
 
 _process = f"-{os.urandom(5).hex()}"
@@ -76,6 +84,7 @@ class Call:
         deadline_at: ``time.monotonic()`` after which the call is answered with an error, whatever it waits for.
         request: The canonical request; None until something needs it (see the stage ``transform``).
         fields: What the dialect read of the body at first.
+        form: The body of a route that takes forms; ``body`` is empty there.
         ignored: Names of body parameters that nothing understands, told in ``x-llmlb-ignored-parameters``.
     """
 
@@ -91,3 +100,4 @@ class Call:
     fields: RoutingFields | None = None
     request: CanonicalRequest | None = None
     ignored: tuple[str, ...] = ()
+    form: Form | None = None

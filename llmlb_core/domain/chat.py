@@ -172,6 +172,3 @@ class EmbeddingRequest:
 
     inputs: tuple[str | tuple[int, ...], ...]
     dimensions: int | None = None
-
-
-CanonicalRequest = ChatRequest | CompletionRequest | EmbeddingRequest

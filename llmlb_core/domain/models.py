@@ -17,6 +17,7 @@ class Capability(StrEnum):
     IMAGE_GENERATION = "image_generation"
     VISION = "vision"
     EMBEDDING = "embedding"
+    RERANK = "rerank"
 
 
 @frozen

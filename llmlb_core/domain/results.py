@@ -138,6 +138,11 @@ class Vectors:
     dimension: int
     usage: Usage = Usage()
 
+    @property
+    def has_content(self) -> bool:
+        """Whether a client could notice them."""
+        return True
+
     def row(self, index: int) -> bytes:
         """The bytes of one vector."""
         size = self.dimension * 4

@@ -7,12 +7,12 @@ import math
 import time
 
 from llmlb_core.contracts.dialect import Dialect, Renderer
-from llmlb_core.contracts.endpoint import Exchange
+from llmlb_core.contracts.endpoint import Exchange, Result
 from llmlb_core.contracts.outlet import Outlet
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Outcome
 from llmlb_core.domain.records import Record
-from llmlb_core.domain.results import Delivered, Delta, Vectors
+from llmlb_core.domain.results import Delivered
 from llmlb_core.errors import CallError
 from llmlb_core.stages.acquire import Waiting
 from llmlb_core.stages.dispatch import Answer, RelayedAnswer, ResultsAnswer
@@ -152,9 +152,9 @@ class Rendering:
             async for result in answer:
                 self._note(result)
                 data = renderer.feed(result)
-                if data and call.stream:
+                if data and (call.stream or renderer.flows):
                     if not outlet.opened:
-                        self._open(200, EVENT_STREAM)
+                        self._open(200, renderer.content_type if renderer.flows else EVENT_STREAM)
                     outlet.committed = True
                     outlet.write(data)
                     if outlet.is_paused:
@@ -164,9 +164,9 @@ class Rendering:
             if said is not None:
                 self._record.delivered = Delivered(said.count, said.length)
         data = renderer.end()
-        if call.stream:
+        if call.stream or renderer.flows:
             if not outlet.opened:
-                self._open(200, EVENT_STREAM)
+                self._open(200, renderer.content_type if renderer.flows else EVENT_STREAM)
         else:
             self._open(200, renderer.content_type, len(data))
         outlet.committed = True
@@ -232,7 +232,7 @@ class Rendering:
         self._record.status = status
         self._outlet.open(status, headers, length)
 
-    def _note(self, result: Delta | Vectors) -> None:
+    def _note(self, result: Result) -> None:
         record = self._record
         if record.first_token_s is None:
             record.first_token_s = time.monotonic() - record.started_at

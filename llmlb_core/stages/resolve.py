@@ -21,6 +21,7 @@ _PHRASES = {
     Capability.IMAGE_GENERATION: "image generation",
     Capability.VISION: "image understanding",
     Capability.EMBEDDING: "embeddings",
+    Capability.RERANK: "reranking",
 }
 
 

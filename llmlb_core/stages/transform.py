@@ -30,7 +30,8 @@ class Transform:
         else:
             return call, targets
         try:
-            decoded = call.dialect.decode(call.route, call.body)
+            form, dialect = call.form, call.dialect
+            decoded = dialect.decode(call.route, call.body) if form is None else dialect.decode_form(call.route, form)
         except InvalidRequest:
             if not targets[0].speaks(name):
                 raise

@@ -18,7 +18,6 @@ from typing import Any, NoReturn
 
 from llmlb_core.contracts.engine import Cancel, Engine
 from llmlb_core.domain.models import LocalModel
-from llmlb_core.domain.results import Delta
 from llmlb_core.errors import CallError, LLMLBError, ShuttingDown
 from llmlb_core.version import __version__
 from llmlb_core.worker import codec, faults
@@ -129,8 +128,7 @@ class Child:
             async for result in generate(engine, model, codec.decode_request(payload), call.cancel):
                 if call.cancel.is_set:
                     continue  # nobody reads it; the engine ends soon
-                kind = Kind.DELTA if isinstance(result, Delta) else Kind.VECTORS
-                encoded = codec.encode(result)
+                kind, encoded = codec.encode_result(result)
                 self._send(kind, number, encoded)
                 await call.window.spend(len(encoded))
         except CallError as error:

@@ -8,8 +8,24 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 from attrs import fields
 
-from llmlb_core.domain.chat import CanonicalRequest, ChatRequest, CompletionRequest, EmbeddingRequest, ImagePart, Message, TextPart
+from llmlb_core.contracts.endpoint import Result
+from llmlb_core.domain.chat import ChatRequest, CompletionRequest, EmbeddingRequest, ImagePart, Message, TextPart
+from llmlb_core.domain.media import (
+    AudioChunk,
+    DrawingStep,
+    ImageRequest,
+    MediaResult,
+    Picture,
+    Ranking,
+    RerankRequest,
+    SpeechRequest,
+    TranscriptFacts,
+    TranscriptionRequest,
+    TranscriptSegment,
+)
+from llmlb_core.domain.requests import CanonicalRequest
 from llmlb_core.domain.results import Delta, Vectors
+from llmlb_core.worker.frames import Kind
 
 T = TypeVar("T")
 
@@ -30,7 +46,19 @@ _encoder = msgspec.msgpack.Encoder(enc_hook=_to_plain)
 _delta = msgspec.msgpack.Decoder(Delta)
 _vectors = msgspec.msgpack.Decoder(Vectors)
 _plain = msgspec.msgpack.Decoder()
-_REQUESTS = {cls.__name__: cls for cls in (ChatRequest, CompletionRequest, EmbeddingRequest)}
+_REQUESTS = {
+    cls.__name__: cls
+    for cls in (
+        ChatRequest,
+        CompletionRequest,
+        EmbeddingRequest,
+        SpeechRequest,
+        TranscriptionRequest,
+        ImageRequest,
+        RerankRequest,
+    )
+}
+_MEDIA = {cls.__name__: cls for cls in (AudioChunk, TranscriptSegment, TranscriptFacts, DrawingStep, Picture, Ranking)}
 
 
 def encode(value: object) -> bytes:
@@ -55,6 +83,22 @@ def decode_delta(payload: bytes) -> Delta:
 def decode_vectors(payload: bytes) -> Vectors:
     """Read a ``vectors`` frame."""
     return _vectors.decode(payload)
+
+
+def encode_result(result: Result) -> tuple[Kind, bytes]:
+    """Return the frame that *result* crosses in."""
+    if isinstance(result, Delta):
+        return Kind.DELTA, _encoder.encode(result)
+    if isinstance(result, Vectors):
+        return Kind.VECTORS, _encoder.encode(result)
+    return Kind.MEDIA, _encoder.encode((type(result).__name__, result))
+
+
+def decode_media(payload: bytes) -> MediaResult:
+    """Read a ``media`` frame."""
+    name, raw = _plain.decode(payload)
+    result: MediaResult = msgspec.convert(raw, _MEDIA[name])
+    return result
 
 
 def encode_request(request: CanonicalRequest) -> bytes:

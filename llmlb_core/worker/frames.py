@@ -12,6 +12,7 @@ ready    worker → server   ``Ready``
 open     both              a canonical request (``codec``); a worker returns it empty: the call has begun
 delta    worker → server   ``Delta``
 vectors  worker → server   ``Vectors``
+media    worker → server   a ``MediaResult``: the name of its class, and its fields
 end      worker → server   nothing: the call is over and nothing of it runs any more
 fault    worker → server   ``Fault``: as end, with the error; number 0: loading failed
 cancel   server → worker   nothing; answered by end or fault within 1 s
@@ -51,6 +52,7 @@ class Kind(IntEnum):
     CREDIT = 10
     PING = 11
     STOP = 12
+    MEDIA = 13
 
 
 @frozen

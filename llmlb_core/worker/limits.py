@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised when frames change; both sides must agree."""
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024

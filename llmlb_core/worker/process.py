@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
-from llmlb_core.domain.chat import CanonicalRequest
+from llmlb_core.domain.requests import CanonicalRequest
 from llmlb_core.errors import CallError, EngineFailed, LLMLBError, ShuttingDown
 from llmlb_core.worker import codec, faults
 from llmlb_core.worker.channel import Channel, SocketChannel, open_pair
@@ -251,6 +251,8 @@ class WorkerProcess:
                 stream.feed(codec.decode_delta(frame.payload), len(frame.payload))
             case Kind.VECTORS if stream is not None:
                 stream.feed(codec.decode_vectors(frame.payload), len(frame.payload))
+            case Kind.MEDIA if stream is not None:
+                stream.feed(codec.decode_media(frame.payload), len(frame.payload))
             case Kind.END if stream is not None:
                 self._finish(stream, None)
             case Kind.FAULT:

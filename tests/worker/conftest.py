@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from llmlb_engine_echo.engine import EchoEngine
 
-from llmlb_core.domain.chat import CanonicalRequest, ChatRequest, Message, Sampling, TextPart
+from llmlb_core.domain.chat import ChatRequest, Message, Sampling, TextPart
 from llmlb_core.domain.models import Fit, LocalModel, ModelFacts
+from llmlb_core.domain.requests import CanonicalRequest
 from llmlb_core.settings.sections import WorkerSettings
 from llmlb_core.worker.instance import Instance
 from llmlb_core.worker.snapshot import State

@@ -11,7 +11,8 @@ from llmlb_core.contracts.endpoint import Exchange, Result
 from llmlb_core.contracts.streams import Identity
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Outcome
-from llmlb_core.domain.results import Vectors
+from llmlb_core.domain.media import AudioChunk
+from llmlb_core.domain.results import Delta, Vectors
 from llmlb_core.domain.transcript import Echo, Transcript
 from llmlb_core.errors import AnswerDiffers, CallError, EndpointFailed, EndpointTimeout
 from llmlb_core.stages.acquire import Lease
@@ -137,15 +138,15 @@ async def _until_commit(call: Call, results: AsyncGenerator[Result, None]) -> li
     size = 0
     async for result in results:
         held.append(result)
-        if isinstance(result, Vectors):
-            break
         if call.stream:
             if result.has_content or len(held) >= MAX_HELD:
                 break
-        else:
+        elif isinstance(result, Delta):
             size += len(result.text) + len(result.reasoning)
             if size > PLAIN_COMMIT_CHARACTERS:
                 break
+        elif isinstance(result, Vectors | AudioChunk):
+            break  # there is no more; or it flows
     return held
 
 

@@ -73,7 +73,7 @@ class Choices:
                 # A stop string ends this sequence only; the whole call's cancel ends it as well.
                 cancel = Cancel()
                 self._cancel.on_set(cancel.set)
-                stream = await open_stream(self._engine, sequence.request, cancel)
+                stream = await open_stream(self._engine, self._engine.generate, sequence.request, cancel)
                 try:
                     while not answer.is_done and finish is None and (delta := await stream.get()) is not None:
                         finish = delta.finish

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmlb_core.contracts.engine import Engine, Feature
-from llmlb_core.domain.chat import CanonicalRequest, ChatRequest, CompletionRequest, EmbeddingRequest, ImagePart, Sampling
+from llmlb_core.domain.chat import ChatRequest, CompletionRequest, EmbeddingRequest, ImagePart, Sampling
 from llmlb_core.errors import InvalidRequest, UnsupportedParameter
 
+TextualRequest = ChatRequest | CompletionRequest | EmbeddingRequest
 
-def check_features(engine: Engine, request: CanonicalRequest) -> None:
+
+def check_features(engine: Engine, request: TextualRequest) -> None:
     """Refuse *request* where it needs a feature that *engine* lacks.
 
     Raises:
@@ -37,7 +39,7 @@ def _check_echo(request: CompletionRequest) -> None:
         raise UnsupportedParameter("'echo' needs prompts as text, not as token ids.", param="echo")
 
 
-def _needs(request: CanonicalRequest) -> Iterator[tuple[Feature, str, str]]:
+def _needs(request: TextualRequest) -> Iterator[tuple[Feature, str, str]]:
     """Yield feature, parameter and a name for people."""
     if isinstance(request, EmbeddingRequest):
         if not all(isinstance(text, str) for text in request.inputs):

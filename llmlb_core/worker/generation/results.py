@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
+from llmlb_core.contracts.endpoint import Result
 from llmlb_core.contracts.engine import Cancel, EmbeddingEngine, Engine, TextEngine
-from llmlb_core.domain.chat import CanonicalRequest, ChatRequest, EmbeddingRequest
+from llmlb_core.contracts.media_engines import ImageEngine, RerankEngine, SpeechEngine, TranscriptionEngine
+from llmlb_core.domain.chat import ChatRequest, CompletionRequest, EmbeddingRequest
+from llmlb_core.domain.media import ImageRequest, RerankRequest, SpeechRequest, TranscriptionRequest
 from llmlb_core.domain.models import LocalModel
-from llmlb_core.domain.results import Delta, Vectors
+from llmlb_core.domain.requests import CanonicalRequest
+from llmlb_core.domain.results import Delta
 from llmlb_core.errors import CapabilityMismatch, InvalidRequest
 from llmlb_core.worker.generation.chat import plan_chat
 from llmlb_core.worker.generation.choices import Choices
 from llmlb_core.worker.generation.completion import plan_completion
+from llmlb_core.worker.generation.drawing import draw
 from llmlb_core.worker.generation.embedding import embed
 from llmlb_core.worker.generation.features import check_features
+from llmlb_core.worker.generation.ranking import rerank
+from llmlb_core.worker.generation.speech import speak
 from llmlb_core.worker.generation.threads import in_thread
+from llmlb_core.worker.generation.transcription import transcribe
 
 
-async def generate(
-    engine: Engine, model: LocalModel, request: CanonicalRequest, cancel: Cancel
-) -> AsyncGenerator[Delta | Vectors, None]:
+async def generate(engine: Engine, model: LocalModel, request: CanonicalRequest, cancel: Cancel) -> AsyncGenerator[Result, None]:
     """Yield what *engine*, with *model* loaded, answers to *request*.
 
     A text request gives deltas, one with ``finish`` per choice, and at last one delta with the usage of the whole call; an
-    embedding request gives one ``Vectors``. What is wrong with a request is raised before the first result.
+    embedding request gives one ``Vectors``, a ranking one ``Ranking``; speech, transcripts and pictures come piece by piece. What
+    is wrong with a request is raised before the first result.
 
     Setting *cancel*, closing the iterator or cancelling the task stops the engine; no engine code runs any more when the iterator
-    has ended. A call stopped by *cancel* still yields its usage so far, marked partial.
+    has ended. A text call stopped by *cancel* still yields its usage so far, marked partial.
 
     Raises:
         CapabilityMismatch: The engine cannot do such requests at all.
@@ -36,29 +43,51 @@ async def generate(
         InvalidRequest: The chat template or the engine refuses the request.
         Exception: Whatever else engine code raised, unchanged.
     """
-    if isinstance(request, EmbeddingRequest):
-        if not isinstance(engine, EmbeddingEngine):
-            raise CapabilityMismatch(
-                f"The model {model.id!r} makes no embeddings: its engine {engine.name!r} generates text.", param="model"
-            )
-        check_features(engine, request)
-        vectors = await embed(engine, request, cancel)
-        if not cancel.is_set:
-            yield vectors
-        return
-    if not isinstance(engine, TextEngine):
-        raise CapabilityMismatch(f"The model {model.id!r} generates no text with its engine {engine.name!r}.", param="model")
-    text_engine = engine
-    check_features(text_engine, request)
+    async with aclosing(_results(engine, model, request, cancel)) as results:
+        async for result in results:
+            yield result
+
+
+_METHODS: tuple[tuple[type, type[Engine], Callable[..., AsyncGenerator[Result, None]], str], ...] = (
+    (EmbeddingRequest, EmbeddingEngine, embed, "makes no embeddings"),
+    (RerankRequest, RerankEngine, rerank, "ranks no documents"),
+    (SpeechRequest, SpeechEngine, speak, "does not speak"),
+    (TranscriptionRequest, TranscriptionEngine, transcribe, "writes no speech down"),
+    (ImageRequest, ImageEngine, draw, "draws no pictures"),
+)
+
+
+def _results(engine: Engine, model: LocalModel, request: CanonicalRequest, cancel: Cancel) -> AsyncGenerator[Result, None]:
+    """Return the results of what *request* asks for."""
+    if isinstance(request, ChatRequest | CompletionRequest):
+        if not isinstance(engine, TextEngine):
+            raise _cannot(engine, model, "generates no text")
+        return _text(engine, model, request, cancel)
+    for request_class, engine_class, method, cannot in _METHODS:
+        if isinstance(request, request_class):
+            if not isinstance(engine, engine_class):
+                raise _cannot(engine, model, cannot)
+            return method(engine, request, cancel)
+    raise AssertionError(request)
+
+
+def _cannot(engine: Engine, model: LocalModel, what: str) -> CapabilityMismatch:
+    return CapabilityMismatch(f"The model {model.id!r} {what} with its engine {engine.name!r}.", param="model")
+
+
+async def _text(
+    engine: TextEngine, model: LocalModel, request: ChatRequest | CompletionRequest, cancel: Cancel
+) -> AsyncGenerator[Delta, None]:
+    check_features(engine, request)
     if isinstance(request, ChatRequest):
         chat = request
-        plan = await in_thread(lambda: plan_chat(text_engine, model, chat), engine, cancel)
+        plan = await in_thread(lambda: plan_chat(engine, model, chat), engine, cancel)
     else:
         completion = request
-        plan = await in_thread(lambda: plan_completion(text_engine, completion), engine, cancel)
+        plan = await in_thread(lambda: plan_completion(engine, completion), engine, cancel)
     if cancel.is_set:
         return
-    async with aclosing(Choices(text_engine, plan, cancel).deltas()) as deltas:
+    async with aclosing(Choices(engine, plan, cancel).deltas()) as deltas:
         try:
             async for delta in deltas:
                 yield delta

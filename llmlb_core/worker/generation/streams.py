@@ -1,6 +1,6 @@
 """An engine's iterator, plain or async, read from the worker's loop.
 
-A plain iterator runs in a thread of its own, an async one in a task. Either hands over at most ``CAPACITY`` deltas ahead of its
+A plain iterator runs in a thread of its own, an async one in a task. Either hands over at most ``CAPACITY`` items ahead of its
 reader, so that a slow client slows the engine, and either is over when ``close`` returns.
 """
 
@@ -11,25 +11,29 @@ import inspect
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Generic, TypeVar
 
-from llmlb_core.contracts.engine import Cancel, TextDelta, TextEngine, TextRequest
+from llmlb_core.contracts.engine import Cancel, Engine
 from llmlb_core.worker.generation.threads import STOP_TIMEOUT_S, call_soon, did_not_stop, in_thread, raisable
 
 CAPACITY = 64
 
+Item = TypeVar("Item")
+Request = TypeVar("Request")
 
-class EngineStream(ABC):
-    """The deltas of one sequence."""
 
-    def __init__(self, engine: TextEngine, cancel: Cancel) -> None:
-        """Remember whose deltas these are and what stops them."""
+class EngineStream(ABC, Generic[Item]):
+    """What an engine yields for one sequence, sentence or picture."""
+
+    def __init__(self, engine: Engine, cancel: Cancel) -> None:
+        """Remember whose items these are and what stops them."""
         self._engine = engine
         self._cancel = cancel
 
     @abstractmethod
-    async def get(self) -> TextDelta | None:
-        """Return the next delta; None when there are no more or the sequence is cancelled. Raises what the engine raised."""
+    async def get(self) -> Item | None:
+        """Return the next item; None when there are no more or the sequence is cancelled. Raises what the engine raised."""
 
     async def close(self) -> None:
         """Cancel the sequence and wait until engine code has ended.
@@ -49,26 +53,28 @@ class EngineStream(ABC):
         """Wait until engine code has ended."""
 
 
-async def open_stream(engine: TextEngine, request: TextRequest, cancel: Cancel) -> EngineStream:
-    """Start generating *request*; engine code runs where its kind belongs."""
-    deltas: Iterator[TextDelta] | AsyncIterator[TextDelta]
-    if inspect.isasyncgenfunction(engine.generate) or inspect.isgeneratorfunction(engine.generate):
-        deltas = engine.generate(request, cancel)  # nothing of it runs before the first delta is asked for
+async def open_stream(
+    engine: Engine, method: Callable[[Request, Cancel], Iterator[Item] | AsyncIterator[Item]], request: Request, cancel: Cancel
+) -> EngineStream[Item]:
+    """Start *method* of *engine* on *request*; engine code runs where its kind belongs."""
+    items: Iterator[Item] | AsyncIterator[Item]
+    if inspect.isasyncgenfunction(method) or inspect.isgeneratorfunction(method):
+        items = method(request, cancel)  # nothing of it runs before the first item is asked for
     else:
-        deltas = await in_thread(lambda: engine.generate(request, cancel), engine, cancel)
-    if isinstance(deltas, AsyncIterator):
-        return _TaskStream(engine, deltas, cancel)
-    return _ThreadStream(engine, deltas, cancel)
+        items = await in_thread(lambda: method(request, cancel), engine, cancel)
+    if isinstance(items, AsyncIterator):
+        return _TaskStream(engine, items, cancel)
+    return _ThreadStream(engine, items, cancel)
 
 
-class _ThreadStream(EngineStream):
+class _ThreadStream(EngineStream[Item]):
     """Runs a plain iterator in a thread; a bounded deque between it and the loop."""
 
-    def __init__(self, engine: TextEngine, deltas: Iterator[TextDelta], cancel: Cancel) -> None:
+    def __init__(self, engine: Engine, deltas: Iterator[Item], cancel: Cancel) -> None:
         super().__init__(engine, cancel)
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Condition()
-        self._ready: deque[TextDelta] = deque()
+        self._ready: deque[Item] = deque()
         self._error: Exception | None = None
         self._is_over = False
         self._run_length = 0
@@ -78,7 +84,7 @@ class _ThreadStream(EngineStream):
         cancel.on_set(self._wake_both)
         threading.Thread(target=self._run, args=(deltas,), name=f"engine-{engine.name}", daemon=True).start()
 
-    async def get(self) -> TextDelta | None:
+    async def get(self) -> Item | None:
         self._run_length += 1
         if self._run_length > CAPACITY:
             # An engine that is always ahead must not keep the loop from everybody else.
@@ -102,7 +108,7 @@ class _ThreadStream(EngineStream):
     async def _ended(self) -> None:
         await self._end.wait()
 
-    def _run(self, deltas: Iterator[TextDelta]) -> None:
+    def _run(self, deltas: Iterator[Item]) -> None:
         """Iterate, in the thread."""
         try:
             for delta in deltas:
@@ -122,7 +128,7 @@ class _ThreadStream(EngineStream):
             call_soon(self._loop, self._arrival.set)
             call_soon(self._loop, self._end.set)
 
-    def _put(self, delta: TextDelta) -> bool:
+    def _put(self, delta: Item) -> bool:
         """Hand *delta* over, waiting for room; False when cancelled."""
         with self._lock:
             while len(self._ready) >= CAPACITY and not self._cancel.is_set:
@@ -141,19 +147,19 @@ class _ThreadStream(EngineStream):
         call_soon(self._loop, self._arrival.set)
 
 
-class _TaskStream(EngineStream):
+class _TaskStream(EngineStream[Item]):
     """Runs an async iterator in a task, which a cancel interrupts wherever it waits."""
 
-    def __init__(self, engine: TextEngine, deltas: AsyncIterator[TextDelta], cancel: Cancel) -> None:
+    def __init__(self, engine: Engine, deltas: AsyncIterator[Item], cancel: Cancel) -> None:
         super().__init__(engine, cancel)
         self._loop = asyncio.get_running_loop()
-        self._ready: asyncio.Queue[TextDelta | None] = asyncio.Queue(CAPACITY)
+        self._ready: asyncio.Queue[Item | None] = asyncio.Queue(CAPACITY)
         self._error: Exception | None = None
         self._cancelled = asyncio.Event()
         self._task = self._loop.create_task(self._run(deltas), name=f"engine-{engine.name}")
         cancel.on_set(lambda: call_soon(self._loop, self._stop))
 
-    async def get(self) -> TextDelta | None:
+    async def get(self) -> Item | None:
         if self._cancel.is_set:
             return None
         delta = await self._ready.get()
@@ -164,7 +170,7 @@ class _TaskStream(EngineStream):
     async def _ended(self) -> None:
         await asyncio.wait([self._task])
 
-    async def _run(self, deltas: AsyncIterator[TextDelta]) -> None:
+    async def _run(self, deltas: AsyncIterator[Item]) -> None:
         try:
             try:
                 async for delta in deltas:

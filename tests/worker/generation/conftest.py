@@ -28,7 +28,7 @@ from llmlb_core import (
     Vectors,
     float32_rows,
 )
-from llmlb_core.domain.chat import CanonicalRequest
+from llmlb_core.domain.requests import CanonicalRequest
 from llmlb_core.worker.generation import generate
 
 Script = Callable[[TextRequest], Iterable[TextDelta | str | bytes | BaseException]]

@@ -1,0 +1,1 @@
+"""Sound as bytes: decoding what clients upload, encoding what engines speak. Imports PyAV where it is used."""
