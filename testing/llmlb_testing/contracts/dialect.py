@@ -41,13 +41,14 @@ class DialectContract(RenderingContract, ReadingContract):
             assert route.max_body_bytes > 0
 
     def test_images_are_looked_for_in_anything(self, dialect: Dialect, bodies: Bodies) -> None:
-        """A body without the route's mark has no image, one that is no request has none either, and nothing is raised."""
+        """A body without the route's mark has no image, nor has one that is no request; what is found can be replaced."""
         for route in dialect.routes:
             for body in (b"", b"{", b"[]", b"null", b"\xff", *(encode(each) for each in bodies[route.path])):
-                found = dialect.has_images(route, body)
+                found = dialect.images(route, body)
 
-                assert isinstance(found, bool)
                 assert not found or (route.image_mark and route.image_mark in body)
+                urls = [f"https://example/{place}" for place, _ in enumerate(found)]
+                assert not found or [each.url for each in dialect.images(route, dialect.with_images(route, body, urls))] == urls
 
     def test_there_is_a_body_for_every_route(self, dialect: Dialect, bodies: Bodies) -> None:
         """Else the kit would show little."""
