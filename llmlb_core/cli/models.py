@@ -53,9 +53,8 @@ def add(cli: CliContext, reference: str, name: str | None, aliases: tuple[str, .
     if len(members) > 1 and (name or aliases):
         references = ", ".join(member.reference for member in members)
         raise click.UsageError(f"{reference} is {len(members)} models; --name and --alias take one: {references}")
-    if ":" not in reference:
-        members = _of_bundle(cli, catalogue, reference, members)
-    for each in (member.reference for member in members):
+    runnable = members if ":" in reference else _of_bundle(cli, catalogue, reference, members)
+    for each in (member.reference for member in runnable):
         progress.label = each
         try:
             added = asyncio.run(adding.add(Wish(reference=each, name=name, aliases=aliases)))

@@ -75,8 +75,8 @@ class ModelStore(ABC):
     def bundles(self) -> Mapping[str, Sequence[str | BundleMember]]:
         """Name sets of models to install by one word, such as ``starter``.
 
-        ``llmlb models add NAME`` looks in all stores and installs what they list under the name, stores in order of scheme; a member
-        whose format no installed engine reads is passed over, and its plugin named. A plain string is a whole reference.
+        ``llmlb models add NAME`` looks in all stores and installs what they list under the name, stores in order of scheme.
+        A member whose format no installed engine reads is passed over, and its plugin named. A plain string is a whole reference.
         """
         return {}
 
