@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Decoded as Decoded,
         Dialect as Dialect,
         Entry as Entry,
+        ImageReference as ImageReference,
         Renderer as Renderer,
         Route as Route,
         RoutingFields as RoutingFields,
@@ -157,7 +158,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "contracts.admission": "Admit AdmissionPolicy Load Reject Wait Waiter",
     "contracts.auth": "Authenticator Authorizer",
-    "contracts.dialect": "Decoded Dialect Entry Renderer Route RoutingFields",
+    "contracts.dialect": "Decoded Dialect Entry ImageReference Renderer Route RoutingFields",
     "contracts.endpoint": "Endpoint Result",
     "contracts.endpoint_kind": "Answer EndpointKind Server",
     "contracts.engine": "Cancel EmbeddingEngine Engine Feature TextDelta TextEngine TextRequest float32_rows",

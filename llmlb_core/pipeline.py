@@ -66,7 +66,7 @@ class Pipeline:
             call = self.parse.at_once(head, entry, principal, outlet) or await self.parse(head, entry, principal, outlet)
             record.describe(call)
             targets = self.authorize(call, self.resolve(call))
-            call, targets = self.transform(call, targets)
+            call, targets = (await self.transform.with_images(call, targets)) if call.has_images else self.transform(call, targets)
             if call.stream:
                 rendering.keep_open(call, self.heartbeat_s)
             lease = self.acquire.at_once(call, targets) or await self.acquire(

@@ -33,6 +33,7 @@ from llmlb_core.stages.authenticate import Authenticate
 from llmlb_core.stages.authorize import Authorize
 from llmlb_core.stages.dispatch import Dispatch, Resume
 from llmlb_core.stages.parse import Parse
+from llmlb_core.stages.pictures import Pictures
 from llmlb_core.stages.record import Recorder
 from llmlb_core.stages.resolve import Resolve
 from llmlb_core.stages.running import Running
@@ -198,7 +199,7 @@ class House:
             parse=Parse(settings.server, uploads),
             resolve=Resolve(directory),
             authorize=Authorize(list(registry.authorizers.values())),
-            transform=Transform(),
+            transform=Transform(Pictures(settings.images)),
             acquire=acquire,
             dispatch=dispatch,
             resume=Resume(dispatch),

@@ -23,6 +23,7 @@ from llmlb_core.settings.endpoint_sections import EndpointSettings as EndpointSe
 from llmlb_core.settings.endpoint_sections import HealthSettings as HealthSettings
 from llmlb_core.settings.endpoint_sections import SecretReference as SecretReference
 from llmlb_core.settings.endpoint_sections import TimeoutSettings as TimeoutSettings
+from llmlb_core.settings.image_sections import ImagesSettings as ImagesSettings
 from llmlb_core.settings.routing_sections import RankSettings as RankSettings
 from llmlb_core.settings.routing_sections import RouterSettings as RouterSettings
 from llmlb_core.settings.routing_sections import RoutingSettings as RoutingSettings
@@ -223,6 +224,7 @@ class Settings:
     routing: RoutingSettings = RoutingSettings()
     admission: AdmissionSettings = AdmissionSettings()
     dispatch: DispatchSettings = DispatchSettings()
+    images: ImagesSettings = ImagesSettings()
     log: LogSettings = LogSettings()
     file: Path | None = None
     warnings: tuple[str, ...] = ()

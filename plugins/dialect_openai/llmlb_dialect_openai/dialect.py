@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from llmlb_core import Call, Capability, Decoded, Dialect, Form, Operation, Renderer, Route, RoutingFields, StreamReader
+from llmlb_core import (
+    Call,
+    Capability,
+    Decoded,
+    Dialect,
+    Form,
+    ImageReference,
+    Operation,
+    Renderer,
+    Route,
+    RoutingFields,
+    StreamReader,
+)
 from llmlb_core.errors import CallError, InvalidRequest
 from llmlb_dialect_openai.decode.body import load, routing_fields
 from llmlb_dialect_openai.decode.chat import decode_chat
@@ -15,7 +27,7 @@ from llmlb_dialect_openai.decode.form import form_routing_fields
 from llmlb_dialect_openai.decode.response import decode_response
 from llmlb_dialect_openai.error_document import error_document
 from llmlb_dialect_openai.fields import Fields
-from llmlb_dialect_openai.images import has_images
+from llmlb_dialect_openai.images import images_of, with_images
 from llmlb_dialect_openai.render.chat_answer import ChatAnswer
 from llmlb_dialect_openai.render.chat_stream import ChatStream
 from llmlb_dialect_openai.render.completion import CompletionAnswer, CompletionStream
@@ -105,10 +117,15 @@ class OpenAIDialect(Dialect):
         """Read and check all of a form."""
         return _FORM_DECODERS[route.operation](form)
 
-    def has_images(self, route: Route, body: bytes) -> bool:
+    def images(self, route: Route, body: bytes) -> tuple[ImageReference, ...]:
         """Look at the types of the parts of messages: a word in a text or a tool's schema is no image."""
         del route
-        return has_images(body)
+        return images_of(body)
+
+    def with_images(self, route: Route, body: bytes, urls: Sequence[str]) -> bytes:
+        """Write *urls* where the images' URLs stand."""
+        del route
+        return with_images(body, urls)
 
     def renderer(self, call: Call, model: str) -> Renderer:
         """Return the renderer of *call*: events where it asked for a stream, else one object."""
