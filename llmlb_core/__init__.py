@@ -56,7 +56,11 @@ if TYPE_CHECKING:
         MetricsView as MetricsView,
         Sample as Sample,
     )
-    from llmlb_core.contracts.modelstore import ModelFormat as ModelFormat, ModelStore as ModelStore
+    from llmlb_core.contracts.modelstore import (
+        BundleMember as BundleMember,
+        ModelFormat as ModelFormat,
+        ModelStore as ModelStore,
+    )
     from llmlb_core.contracts.observer import (
         Bodies as Bodies,
         BodySink as BodySink,
@@ -164,7 +168,7 @@ _HOMES = {
     "contracts.engine": "Cancel EmbeddingEngine Engine Feature TextDelta TextEngine TextRequest float32_rows",
     "contracts.media_engines": "ImageEngine RerankEngine Samples SpeechEngine TranscriptionEngine",
     "contracts.metrics": "HistogramSample MetricFamily MetricsView Sample",
-    "contracts.modelstore": "ModelFormat ModelStore",
+    "contracts.modelstore": "BundleMember ModelFormat ModelStore",
     "contracts.observer": "Bodies BodySink Feedback Observer",
     "contracts.plugin": "ModelInfo ModelView Plugin",
     "contracts.router": "Filter Picker Rank Router Scorer UNKNOWN",
