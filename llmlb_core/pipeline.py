@@ -56,6 +56,7 @@ class Pipeline:
             outlet = self.taps.tap(record, outlet)
         rendering = Rendering(entry.dialect, outlet, record)
         answer: Answer | None = None
+        call: Call | None = None
         deadline = Deadline(outlet.task, head.received_at, self.call_timeout_s)
         self.running.enter(deadline)
         try:
@@ -91,6 +92,7 @@ class Pipeline:
                 if closing is not None:
                     await closing
             finally:
+                self.parse.end(call)
                 self.running.leave(deadline)
                 self.record(record, outlet)
                 if self.taps is not None:
