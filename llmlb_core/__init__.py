@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Decoded as Decoded,
         Dialect as Dialect,
         Entry as Entry,
+        ImageReference as ImageReference,
         Renderer as Renderer,
         Route as Route,
         RoutingFields as RoutingFields,
@@ -55,7 +56,11 @@ if TYPE_CHECKING:
         MetricsView as MetricsView,
         Sample as Sample,
     )
-    from llmlb_core.contracts.modelstore import ModelFormat as ModelFormat, ModelStore as ModelStore
+    from llmlb_core.contracts.modelstore import (
+        BundleMember as BundleMember,
+        ModelFormat as ModelFormat,
+        ModelStore as ModelStore,
+    )
     from llmlb_core.contracts.observer import (
         Bodies as Bodies,
         BodySink as BodySink,
@@ -158,13 +163,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "contracts.admission": "Admit AdmissionPolicy Load Reject Wait Waiter",
     "contracts.auth": "Authenticator Authorizer",
-    "contracts.dialect": "Decoded Dialect Entry Renderer Route RoutingFields",
+    "contracts.dialect": "Decoded Dialect Entry ImageReference Renderer Route RoutingFields",
     "contracts.endpoint": "Endpoint Result",
     "contracts.endpoint_kind": "Answer EndpointKind Server",
     "contracts.engine": "Cancel EmbeddingEngine Engine Feature TextDelta TextEngine TextRequest float32_rows",
     "contracts.media_engines": "ImageEngine RerankEngine Samples SpeechEngine TranscriptionEngine",
     "contracts.metrics": "HistogramSample MetricFamily MetricsView Sample",
-    "contracts.modelstore": "ModelFormat ModelStore",
+    "contracts.modelstore": "BundleMember ModelFormat ModelStore",
     "contracts.observer": "Bodies BodySink Feedback Observer",
     "contracts.plugin": "ModelInfo ModelView Plugin",
     "contracts.router": "Filter Picker Rank Router Scorer UNKNOWN",

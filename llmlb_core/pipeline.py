@@ -56,6 +56,7 @@ class Pipeline:
             outlet = self.taps.tap(record, outlet)
         rendering = Rendering(entry.dialect, outlet, record)
         answer: Answer | None = None
+        call: Call | None = None
         deadline = Deadline(outlet.task, head.received_at, self.call_timeout_s)
         self.running.enter(deadline)
         try:
@@ -65,7 +66,7 @@ class Pipeline:
             call = self.parse.at_once(head, entry, principal, outlet) or await self.parse(head, entry, principal, outlet)
             record.describe(call)
             targets = self.authorize(call, self.resolve(call))
-            call, targets = self.transform(call, targets)
+            call, targets = (await self.transform.with_images(call, targets)) if call.has_images else self.transform(call, targets)
             if call.stream:
                 rendering.keep_open(call, self.heartbeat_s)
             lease = self.acquire.at_once(call, targets) or await self.acquire(
@@ -91,6 +92,7 @@ class Pipeline:
                 if closing is not None:
                     await closing
             finally:
+                self.parse.end(call)
                 self.running.leave(deadline)
                 self.record(record, outlet)
                 if self.taps is not None:

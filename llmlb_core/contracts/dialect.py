@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
-from attrs import frozen
+from attrs import field, frozen
 
 from llmlb_core.contracts.endpoint import Result
 from llmlb_core.contracts.streams import BlindReader, Identity, StreamReader
@@ -27,7 +28,7 @@ class Route:
         needs: What the model must be able to do.
         max_body_bytes: Above this the answer is 413.
         takes_form: Whether its body is ``multipart/form-data``, read by ``parse_form`` and ``decode_form``, instead of JSON.
-        image_mark: Bytes without which no body holds an image; empty = images are not looked for. See ``has_images``.
+        image_mark: Bytes without which no body holds an image; empty = images are not looked for. See ``images``.
     """
 
     path: str
@@ -58,6 +59,19 @@ class RoutingFields(msgspec.Struct, frozen=True):
 
     model: str | None = None
     stream: bool | None = False
+
+
+@frozen
+class ImageReference:
+    """An image in a body.
+
+    Attributes:
+        url: As the client wrote it: a data URL, or where to fetch it.
+        param: Where in the body it stands, such as ``messages[0].content[1].image_url.url``.
+    """
+
+    url: str = field(repr=False)
+    param: str
 
 
 @frozen
@@ -143,13 +157,17 @@ class Dialect(ABC):
         """Read and check all of a form; as ``decode``."""
         raise NotImplementedError(f"dialect {self.name!r} reads no forms, and its route {route.path} takes them")
 
-    def has_images(self, route: Route, body: bytes) -> bool:
-        """Say whether *body* really holds an image; asked where ``image_mark`` is in it and the model sees none.
+    def images(self, route: Route, body: bytes) -> tuple[ImageReference, ...]:
+        """Return the images of *body* in order; asked where ``image_mark`` is in it.
 
-        A body that is not as it should be has none: ``decode``, or the server, says what is wrong with it.
+        What is not as it should be is none: ``decode``, or the server, says what is wrong with it.
         """
         del route, body
-        return False
+        return ()
+
+    def with_images(self, route: Route, body: bytes, urls: Sequence[str]) -> bytes:
+        """Return *body* with *urls* in place of those of its ``images``, in order; where some are named by a URL and fetched."""
+        raise NotImplementedError(f"dialect {self.name!r} finds images in {route.path} and cannot replace them")
 
     @abstractmethod
     def renderer(self, call: Call, model: str) -> Renderer:

@@ -65,6 +65,25 @@ class Outlet(ABC):
         """
 
     @abstractmethod
+    async def piece(self, max_bytes: int, timeout_s: float) -> bytes:
+        """Return what has come of the request body since the last call, waiting where that is nothing; ``b""`` = it is over.
+
+        Instead of ``body``, for bodies that are too large to be kept. Who does not call it again lets the client wait.
+
+        Args:
+            max_bytes: Of the whole body.
+            timeout_s: How long the client may be silent.
+
+        Raises:
+            BodyTooLarge: More than *max_bytes*, announced or sent.
+            BodyTimeout: Silent for too long.
+            InvalidRequest: What comes is no body.
+        """
+
+    def note_body(self, summary: bytes) -> None:
+        """Take what is to be kept, by those that keep bodies, of a body that was read in pieces."""
+
+    @abstractmethod
     def open(self, status: int, headers: Headers, length: int | None = None) -> None:
         """Send the head. Once.
 

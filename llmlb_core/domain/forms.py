@@ -34,6 +34,11 @@ class Form:
     fields: tuple[tuple[str, str], ...] = ()
     files: tuple[FormFile, ...] = ()
 
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes its values and files are."""
+        return sum(len(value) for _, value in self.fields) + sum(file.blob.size_bytes for file in self.files)
+
     def text(self, name: str) -> str | None:
         """Return the value of the last field *name*."""
         return next((value for each, value in reversed(self.fields) if each == name), None)

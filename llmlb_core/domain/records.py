@@ -141,4 +141,4 @@ class Record:
         self.operation = call.route.operation
         self.model = call.model
         self.stream = call.stream
-        self.bytes_in = len(call.body)
+        self.bytes_in = len(call.body) if call.form is None else call.form.size_bytes

@@ -19,6 +19,7 @@
     │   ├── BodyTimeout               408  request_timeout
     │   ├── Conflict                  409  conflict
     │   ├── BodyTooLarge              413  body_too_large
+    │   ├── UnsupportedContentType    415  invalid_content_type
     │   ├── QueueFull                 429  queue_full
     │   ├── RateLimited               429  rate_limit_exceeded     (a quota of the principal is used up)
     │   ├── InternalError             500  internal_error          (a defect, here or in a plugin)
@@ -31,6 +32,7 @@
     │   ├── AnswerDiffers             502  replay_differs          (another answer to a call that broke; never told to clients)
     │   ├── NoEndpoint                503  no_capable_nodes
     │   ├── ModelLoading              503  model_loading
+    │   ├── NoRoomForUpload           503  no_room_for_upload
     │   ├── ShuttingDown              503  shutting_down
     │   ├── DeadlineExceeded          504  deadline_exceeded
     │   └── QueueTimeout              504  queue_timeout
@@ -84,6 +86,7 @@ from llmlb_core.errors.call import (
     BodyTimeout as BodyTimeout,
     Conflict as Conflict,
     BodyTooLarge as BodyTooLarge,
+    UnsupportedContentType as UnsupportedContentType,
     QueueFull as QueueFull,
     RateLimited as RateLimited,
     InternalError as InternalError,
@@ -95,6 +98,7 @@ from llmlb_core.errors.call import (
     EndpointTimeout as EndpointTimeout,
     NoEndpoint as NoEndpoint,
     ModelLoading as ModelLoading,
+    NoRoomForUpload as NoRoomForUpload,
     ShuttingDown as ShuttingDown,
     DeadlineExceeded as DeadlineExceeded,
     QueueTimeout as QueueTimeout,

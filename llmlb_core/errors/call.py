@@ -172,6 +172,14 @@ class BodyTooLarge(CallError):
     code = "body_too_large"
 
 
+class UnsupportedContentType(CallError):
+    """The route takes bodies of another content type."""
+
+    status = 415
+    type = "invalid_request_error"
+    code = "invalid_content_type"
+
+
 class QueueFull(CallError):
     """As many calls wait as may wait (05098000-F5)."""
 
@@ -258,6 +266,14 @@ class ModelLoading(CallError):
     code = "model_loading"
     is_retryable = True
     about = "endpoint"
+
+
+class NoRoomForUpload(CallError):
+    """A large upload cannot be kept on disk at the moment."""
+
+    status = 503
+    type = "service_unavailable"
+    code = "no_room_for_upload"
 
 
 class ShuttingDown(CallError):

@@ -18,7 +18,7 @@ from llmlb_core.house.directory import Directory, LocalRooms
 from llmlb_core.house.endpoint_office import EndpointOffice
 from llmlb_core.house.fallbacks import Fallbacks
 from llmlb_core.house.models_view import LateModelView
-from llmlb_core.house.recording import make_taps, open_recorder, watch_house
+from llmlb_core.house.recording import make_taps, open_recorder, open_uploads, watch_house
 from llmlb_core.models.catalogue import Catalogue
 from llmlb_core.models.devices import machine_devices
 from llmlb_core.pipeline import Pipeline
@@ -33,6 +33,7 @@ from llmlb_core.stages.authenticate import Authenticate
 from llmlb_core.stages.authorize import Authorize
 from llmlb_core.stages.dispatch import Dispatch, Resume
 from llmlb_core.stages.parse import Parse
+from llmlb_core.stages.pictures import Pictures
 from llmlb_core.stages.record import Recorder
 from llmlb_core.stages.resolve import Resolve
 from llmlb_core.stages.running import Running
@@ -43,6 +44,7 @@ from llmlb_core.storage.setup import open_storage
 from llmlb_core.telemetry.access import AccessLog
 from llmlb_core.telemetry.log import get_logger
 from llmlb_core.telemetry.metrics import Metrics
+from llmlb_core.uploads.reader import Uploads
 from llmlb_core.upstream.sweep import Sweep
 from llmlb_core.worker.supervisor import Supervisor
 
@@ -164,7 +166,8 @@ class House:
             self._models.fill(directory)
             warmup_wait_s = settings.workers.warmup_wait_s
             acquire = Acquire(routers, policy, settings.admission, warmup_wait_s=warmup_wait_s, breakers=breakers)
-            pipeline = self._pipeline = self._build_pipeline(directory, acquire, recorder)
+            uploads = await rooms.enter_async_context(open_uploads(settings))
+            pipeline = self._pipeline = self._build_pipeline(directory, acquire, recorder, uploads)
             watch_house(self._metrics, pipeline, supervisor)
             watch_breakers(self._metrics, breakers)
             supervisor.on_change.append(pipeline.acquire.wake)
@@ -184,7 +187,7 @@ class House:
                 self.is_open = False
                 await pipeline.running.drain(settings.server.drain_timeout_s)
 
-    def _build_pipeline(self, directory: Directory, acquire: Acquire, recorder: Recorder) -> Pipeline:
+    def _build_pipeline(self, directory: Directory, acquire: Acquire, recorder: Recorder, uploads: Uploads) -> Pipeline:
         settings, registry = self.settings, self.host.registry
         dispatch = Dispatch(acquire, settings.dispatch)
         return Pipeline(
@@ -193,10 +196,10 @@ class House:
                 [registry.authenticators[name] for name in settings.auth.authenticators if name in registry.authenticators],
                 is_disabled=settings.auth.is_disabled,
             ),
-            parse=Parse(settings.server),
+            parse=Parse(settings.server, uploads),
             resolve=Resolve(directory),
             authorize=Authorize(list(registry.authorizers.values())),
-            transform=Transform(),
+            transform=Transform(Pictures(settings.images)),
             acquire=acquire,
             dispatch=dispatch,
             resume=Resume(dispatch),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
@@ -9,6 +10,7 @@ from contextlib import asynccontextmanager, nullcontext
 from llmlb_core.contracts.observer import Feedback
 from llmlb_core.pipeline import Pipeline
 from llmlb_core.plugin_host.host import PluginHost
+from llmlb_core.settings.sections import Settings
 from llmlb_core.stages.acquire import Acquire, Pressure
 from llmlb_core.stages.record import Recorder
 from llmlb_core.telemetry.access import AccessLog
@@ -16,6 +18,8 @@ from llmlb_core.telemetry.delivery import Delivery
 from llmlb_core.telemetry.lag import measured_lag
 from llmlb_core.telemetry.metrics import Metrics
 from llmlb_core.telemetry.taps import Taps
+from llmlb_core.uploads.reader import Uploads
+from llmlb_core.uploads.spool import Spool
 from llmlb_core.worker.supervisor import Supervisor
 
 
@@ -43,6 +47,18 @@ async def open_recorder(
     finally:
         if access is not None:
             access.flush()
+
+
+@asynccontextmanager
+async def open_uploads(settings: Settings) -> AsyncIterator[Uploads]:
+    """Open it around the pipeline; what calls left is gone at its end."""
+    spool = Spool(settings.data_dir / "uploads", settings.server.upload_disk_bytes)
+    await asyncio.to_thread(spool.prepare)
+    uploads = Uploads(spool)
+    try:
+        yield uploads
+    finally:
+        await uploads.close()
 
 
 def make_taps(host: PluginHost, metrics: Metrics) -> Taps | None:

@@ -23,6 +23,7 @@ from llmlb_core.settings.endpoint_sections import EndpointSettings as EndpointSe
 from llmlb_core.settings.endpoint_sections import HealthSettings as HealthSettings
 from llmlb_core.settings.endpoint_sections import SecretReference as SecretReference
 from llmlb_core.settings.endpoint_sections import TimeoutSettings as TimeoutSettings
+from llmlb_core.settings.image_sections import ImagesSettings as ImagesSettings
 from llmlb_core.settings.routing_sections import RankSettings as RankSettings
 from llmlb_core.settings.routing_sections import RouterSettings as RouterSettings
 from llmlb_core.settings.routing_sections import RoutingSettings as RoutingSettings
@@ -43,6 +44,12 @@ class ServerSettings:
     host: str = setting("127.0.0.1", "Address to listen on.", env=("LLMLB_HOST",))
     port: int = setting(32768, "Port to listen on; 0 takes a free one.", env=("LLMLB_PORT",), minimum=0, maximum=65535)
     max_body_bytes: int = setting(20 * 1024 * 1024, "Largest request body of an inference route.", minimum=1024)
+    max_upload_bytes: int = setting(
+        100 * 1024 * 1024, "Largest upload (files of one form); a route's own limit may be lower.", minimum=1024
+    )
+    upload_disk_bytes: int = setting(
+        8 * 1024**3, "Disk that large uploads of running calls may take together, in `uploads` of the data directory.", minimum=0
+    )
     body_timeout_s: float = setting(30.0, "How long a client may be silent while it sends its body.", minimum=0.1)
     call_timeout_s: float = setting(600.0, "Deadline of a whole call.", minimum=1)
     drain_timeout_s: float = setting(30.0, "How long running calls may go on after a stop was asked for.", minimum=0)
@@ -217,6 +224,7 @@ class Settings:
     routing: RoutingSettings = RoutingSettings()
     admission: AdmissionSettings = AdmissionSettings()
     dispatch: DispatchSettings = DispatchSettings()
+    images: ImagesSettings = ImagesSettings()
     log: LogSettings = LogSettings()
     file: Path | None = None
     warnings: tuple[str, ...] = ()

@@ -118,8 +118,9 @@ class Resolve:
         # Images stand in a list within the list of messages: to find a second bracket takes a tenth of finding a word.
         if mark and body.find(b"[", body.find(b"[") + 1) >= 0 and mark in body:
             if Capability.VISION in capabilities:
+                call.has_images = True
                 target, _ = self._directory.lookup(name, Capability.VISION, route.operation)
-            elif call.dialect.has_images(route, body):
+            elif call.dialect.images(route, body):
                 raise _mismatch(name, Capability.VISION, capabilities)
         return target
 

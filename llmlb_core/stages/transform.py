@@ -7,6 +7,7 @@ from attrs import evolve
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Target
 from llmlb_core.errors import InvalidRequest
+from llmlb_core.stages.pictures import Pictures
 
 
 class Transform:
@@ -14,6 +15,18 @@ class Transform:
 
     Decoding happens before a call may wait, so that bad input is refused at once and takes no slot.
     """
+
+    def __init__(self, pictures: Pictures) -> None:
+        """Have images looked at by *pictures*."""
+        self._pictures = pictures
+
+    async def with_images(self, call: Call, targets: tuple[Target, ...]) -> tuple[Call, tuple[Target, ...]]:
+        """Do the same for a call that may hold images.
+
+        Raises:
+            InvalidRequest: Also as ``Pictures.prepared`` says.
+        """
+        return self(await self._pictures.prepared(call), targets)
 
     def __call__(self, call: Call, targets: tuple[Target, ...]) -> tuple[Call, tuple[Target, ...]]:
         """Return *call*, with its canonical request unless everything it may be sent to takes the body as it is.

@@ -9,6 +9,8 @@ from llmlb_core.contracts.observer import Bodies, BodySink
 from llmlb_core.contracts.outlet import Headers, Outlet
 from llmlb_core.domain.records import Record
 
+_TEXTS = ("application/json", "text/")
+
 
 class Taps:
     """The sinks of one server, and what calls that run hold for them."""
@@ -134,6 +136,11 @@ class Memory:
             else:
                 self._lose()
 
+    def skip_answer(self) -> None:
+        """Keep nothing of the answer: it is sound or a picture, which nobody reads in a history."""
+        if self._keeps:
+            self._is_answer_cut, self._keeps = True, False
+
     def close(self) -> Bodies | None:
         """Let go of what is held and return it; None where nothing is to be kept, or it was too much."""
         request, answer = self._request, self._answer
@@ -207,9 +214,16 @@ class TappedOutlet:
         self.memory.keep_request(body)
         return body
 
+    def note_body(self, summary: bytes) -> None:
+        """Keep *summary* for a body that was read in pieces."""
+        self.memory.keep_request(summary)
+        self.outlet.note_body(summary)
+
     def open(self, status: int, headers: Headers, length: int | None = None) -> None:
         """Send the head."""
-        self.memory.content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+        content_type = self.memory.content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+        if not content_type.startswith(_TEXTS):
+            self.memory.skip_answer()
         self.outlet.open(status, headers, length)
 
 

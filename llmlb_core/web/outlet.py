@@ -37,29 +37,37 @@ class AsgiOutlet(Outlet):
         self._below_mark = asyncio.Event()
         self._below_mark.set()
         self._body_read = asyncio.Event()
+        self._body_bytes = 0
         self._is_closed = False
 
     async def body(self, max_bytes: int, timeout_s: float) -> bytes:
         """Return the whole request body."""
         pieces: list[bytes] = []
-        size = 0
+        while piece := await self.piece(max_bytes, timeout_s):
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def piece(self, max_bytes: int, timeout_s: float) -> bytes:
+        """Return the next piece of the request body."""
         while not self._body_read.is_set():
             try:
                 message = await asyncio.wait_for(self._receive(), timeout_s)
             except TimeoutError:
                 raise BodyTimeout(
-                    f"The request body did not arrive: nothing came for {timeout_s:g} s after {size} bytes. Send it again."
+                    f"The request body did not arrive: nothing came for {timeout_s:g} s after {self._body_bytes} bytes. "
+                    "Send it again."
                 ) from None
             if message["type"] == "http.disconnect":
                 raise asyncio.CancelledError
             piece: bytes = message.get("body", b"")
-            size += len(piece)
+            self._body_bytes += len(piece)
             if not message.get("more_body", False):
                 self._body_read.set()
-            if size > max_bytes:
+            if self._body_bytes > max_bytes:
                 raise BodyTooLarge(f"The request body is larger than {max_bytes} bytes, the limit of this route. Send less.")
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            if piece:
+                return piece
+        return b""
 
     def open(self, status: int, headers: Headers, length: int | None = None) -> None:
         """Send the head."""

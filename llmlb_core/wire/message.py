@@ -89,13 +89,18 @@ class Message:
         return rest
 
     def body(self) -> bytes:
-        """Return the body, once: whoever has it may let go of it."""
+        """Return what of the body has come and was not returned yet: whoever has it may let go of it."""
         if self._buffer is None:
             body, self._first = self._first, b""
         else:
             body = bytes(self._buffer)
             self._buffer.clear()
         return body
+
+    @property
+    def kept_bytes(self) -> int:
+        """How much ``body`` would return."""
+        return len(self._first) + (len(self._buffer) if self._buffer is not None else 0)
 
     def drop_body(self) -> None:
         """Keep nothing of a body that nobody wants, now or later."""

@@ -31,6 +31,7 @@ class SocketOutlet(Outlet):
     _announced: float = math.inf
     _limit = 0
     _timeout_s = 0.0
+    _is_in_pieces = False
     is_ended = False
 
     def __init__(self, connection: ClientConnection, message: Message) -> None:
@@ -59,8 +60,23 @@ class SocketOutlet(Outlet):
             raise BodyTooLarge(f"The request body is larger than {max_bytes} bytes, the limit of this route. Send less.")
         return message.body()
 
+    async def piece(self, max_bytes: int, timeout_s: float) -> bytes:
+        """Return the next piece of the request body."""
+        message = self._message
+        self._limit, self._timeout_s, self._is_in_pieces = max_bytes, timeout_s, True
+        while message.problem is None:
+            if (message.length or message.body_bytes) > max_bytes:
+                message.drop_body()
+                raise BodyTooLarge(f"The request body is larger than {max_bytes} bytes, the limit of this route. Send less.")
+            piece = message.body()
+            if piece or message.is_complete:
+                return piece
+            await self._wait(timeout_s)
+            self._arrived = None
+        raise InvalidRequest(message.problem, code="bad_request")
+
     async def _wait(self, timeout_s: float) -> None:
-        """Return when the body is there, cannot be read or is too large."""
+        """Return when the body is there, or a piece of it where it is read so; when it cannot be read or is too large."""
         connection, message = self._connection, self._message
         if message.expects_continue and not message.body_bytes and not connection.transport.is_closing():
             message.expects_continue = False
@@ -77,9 +93,10 @@ class SocketOutlet(Outlet):
         """The connection: a piece of the body came."""
         connection, message, waiter = self._connection, self._message, self._arrived
         if waiter is None:
-            if message.body_bytes > connection.limits.pipelined_bytes and not message.is_complete:
+            waiting_bytes = message.kept_bytes if self._is_in_pieces else message.body_bytes
+            if waiting_bytes > connection.limits.pipelined_bytes and not message.is_complete:
                 connection.pause_reading()  # nobody has said yet that the body is wanted
-        elif message.is_complete or message.problem is not None or message.body_bytes > self._limit:
+        elif message.is_complete or message.problem is not None or message.body_bytes > self._limit or self._is_in_pieces:
             if message.body_bytes > self._limit:
                 message.drop_body()
             if not waiter.done():

@@ -32,6 +32,14 @@ USAGE = Usage(prompt_tokens=3, completion_tokens=4)
 TEXTS = ("Grüße, ", "世界 🙂 ", 'line\n"quoted" \x00 \u2028')
 
 
+TEXT_OPERATIONS = frozenset({Operation.CHAT, Operation.RESPONSE, Operation.COMPLETION, Operation.EMBEDDING})
+
+
+def text_routes(dialect: Dialect) -> tuple[Route, ...]:
+    """Return the routes that the kit for dialects looks at; those of sound, pictures and rankings have tests of their own."""
+    return tuple(route for route in dialect.routes if route.operation in TEXT_OPERATIONS)
+
+
 def call_of(dialect: Dialect, route: Route, body: bytes) -> Call:
     """Parse and decode *body* into the call that a renderer gets."""
     routing, decoded = dialect.parse(route, body), dialect.decode(route, body)

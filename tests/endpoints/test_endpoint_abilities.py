@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from llmlb_testing.pictures import PNG_URL
 from llmlb_testing.upstream import plain
 
 from llmlb_core.domain.registration import EndpointStatus
 
-IMAGE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}]
+IMAGE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": PNG_URL}}]}]
 SCHEMA = {"type": "function", "function": {"name": "look", "parameters": {"properties": {"image_url": {"type": "string"}}}}}
 RESPONSE = plain({"id": "resp_1", "object": "response", "output": [], "usage": None})
 

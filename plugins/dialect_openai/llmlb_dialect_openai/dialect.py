@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from llmlb_core import Call, Capability, Decoded, Dialect, Operation, Renderer, Route, RoutingFields, StreamReader
+from llmlb_core import (
+    Call,
+    Capability,
+    Decoded,
+    Dialect,
+    Form,
+    ImageReference,
+    Operation,
+    Renderer,
+    Route,
+    RoutingFields,
+    StreamReader,
+)
 from llmlb_core.errors import CallError, InvalidRequest
 from llmlb_dialect_openai.decode.body import load, routing_fields
 from llmlb_dialect_openai.decode.chat import decode_chat
 from llmlb_dialect_openai.decode.completion import decode_completion
 from llmlb_dialect_openai.decode.embedding import decode_embedding
+from llmlb_dialect_openai.decode.form import form_routing_fields
 from llmlb_dialect_openai.decode.response import decode_response
 from llmlb_dialect_openai.error_document import error_document
 from llmlb_dialect_openai.fields import Fields
-from llmlb_dialect_openai.images import has_images
+from llmlb_dialect_openai.images import images_of, with_images
 from llmlb_dialect_openai.render.chat_answer import ChatAnswer
 from llmlb_dialect_openai.render.chat_stream import ChatStream
 from llmlb_dialect_openai.render.completion import CompletionAnswer, CompletionStream
@@ -28,12 +41,17 @@ from llmlb_dialect_openai.stream.wishes import choice_count, prompt_count, wants
 RESTART = b'event: llmlb.restart\ndata: {"object":"llmlb.restart","choices":[]}\n\n'
 """The answer so far is void, another one follows from its beginning, with ids of its own."""
 
+AUDIO_BYTES = 25 * 1024 * 1024
+IMAGE_BYTES = 4 * 1024 * 1024
+"""Of each picture; an edit takes up to 16 and a mask."""
+
 _DECODERS: dict[Operation, Callable[[Fields], Decoded]] = {
     Operation.CHAT: decode_chat,
     Operation.COMPLETION: decode_completion,
     Operation.EMBEDDING: decode_embedding,
     Operation.RESPONSE: decode_response,
 }
+_FORM_DECODERS: dict[Operation, Callable[[Form], Decoded]] = {}
 _PLAIN: dict[Operation, Callable[[Call, str], Renderer]] = {
     Operation.CHAT: ChatAnswer,
     Operation.COMPLETION: CompletionAnswer,
@@ -70,6 +88,13 @@ class OpenAIDialect(Dialect):
         Route("/v1/completions", Operation.COMPLETION, Capability.TEXT_GENERATION),
         Route("/v1/embeddings", Operation.EMBEDDING, Capability.EMBEDDING),
         Route("/v1/responses", Operation.RESPONSE, Capability.TEXT_GENERATION, image_mark=b'"input_image"'),
+        Route("/v1/rerank", Operation.RERANK, Capability.RERANK),
+        Route("/v1/audio/speech", Operation.SPEECH, Capability.TEXT_TO_SPEECH),
+        Route("/v1/audio/transcriptions", Operation.TRANSCRIPTION, Capability.SPEECH_TO_TEXT, AUDIO_BYTES, takes_form=True),
+        Route("/v1/audio/translations", Operation.TRANSLATION, Capability.SPEECH_TO_TEXT, AUDIO_BYTES, takes_form=True),
+        Route("/v1/images/generations", Operation.IMAGE, Capability.IMAGE_GENERATION),
+        Route("/v1/images/edits", Operation.IMAGE_EDIT, Capability.IMAGE_GENERATION, 17 * IMAGE_BYTES, takes_form=True),
+        Route("/v1/images/variations", Operation.IMAGE_VARIATION, Capability.IMAGE_GENERATION, IMAGE_BYTES, takes_form=True),
     )
 
     def parse(self, route: Route, body: bytes) -> RoutingFields:
@@ -83,10 +108,24 @@ class OpenAIDialect(Dialect):
         """Decode and check everything."""
         return _DECODERS[route.operation](load(body))
 
-    def has_images(self, route: Route, body: bytes) -> bool:
+    def parse_form(self, route: Route, form: Form) -> RoutingFields:
+        """Read the routing fields of a form."""
+        del route
+        return form_routing_fields(form)
+
+    def decode_form(self, route: Route, form: Form) -> Decoded:
+        """Read and check all of a form."""
+        return _FORM_DECODERS[route.operation](form)
+
+    def images(self, route: Route, body: bytes) -> tuple[ImageReference, ...]:
         """Look at the types of the parts of messages: a word in a text or a tool's schema is no image."""
         del route
-        return has_images(body)
+        return images_of(body)
+
+    def with_images(self, route: Route, body: bytes, urls: Sequence[str]) -> bytes:
+        """Write *urls* where the images' URLs stand."""
+        del route
+        return with_images(body, urls)
 
     def renderer(self, call: Call, model: str) -> Renderer:
         """Return the renderer of *call*: events where it asked for a stream, else one object."""
@@ -112,4 +151,4 @@ class OpenAIDialect(Dialect):
 
     def param(self, call: Call, name: str) -> str:
         """Return the name that the reference of the call's route has."""
-        return _PARAMS[call.route.operation].get(name, name)
+        return _PARAMS.get(call.route.operation, {}).get(name, name)

@@ -8,11 +8,14 @@ import sys
 import llmlb_dialect_openai as plugin
 
 
-def test_it_contributes_four_inference_routes_and_the_models():
+def test_it_contributes_inference_routes_and_the_models():
     """One dialect and one set of routes."""
-    paths = [route.path for route in plugin.llmlb_dialects()[0].routes]
+    routes = plugin.llmlb_dialects()[0].routes
 
-    assert ["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses"] == paths
+    texts = ["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses"]
+    assert [*texts, "/v1/rerank", "/v1/audio/speech", "/v1/images/generations"] == [r.path for r in routes if not r.takes_form]
+    uploads = ["/v1/audio/transcriptions", "/v1/audio/translations", "/v1/images/edits", "/v1/images/variations"]
+    assert uploads == [route.path for route in routes if route.takes_form]
     assert [("/v1/models", "api")] == [(routes.prefix, routes.scope) for routes in plugin.llmlb_routes()]
 
 

@@ -11,7 +11,7 @@ import pytest
 from llmlb_core import ChatRequest, CompletionRequest, Decoded, Dialect, EmbeddingRequest, Operation, Route, RoutingFields
 from llmlb_core.errors import InvalidRequest
 from llmlb_testing import nasty
-from llmlb_testing.answers import encode
+from llmlb_testing.answers import encode, text_routes
 from llmlb_testing.contracts.reading import ReadingContract
 from llmlb_testing.contracts.rendering import RenderingContract
 from llmlb_testing.io_guard import no_io
@@ -28,8 +28,8 @@ REQUESTS = {
 class DialectContract(RenderingContract, ReadingContract):
     """Rules of ``llmlb_core.Dialect``, ``Renderer`` and ``StreamReader``.
 
-    Needs the fixtures ``dialect`` and ``bodies``: valid request bodies by path, for every route at least one; rich ones, which use
-    every parameter, find the most, and where a route streams one should ask for that.
+    Needs the fixtures ``dialect`` and ``bodies``: valid request bodies by path, for every route of text at least one; rich ones,
+    which use every parameter, find the most, and where a route streams one should ask for that.
     """
 
     def test_its_routes_are_exact_paths(self, dialect: Dialect) -> None:
@@ -41,17 +41,18 @@ class DialectContract(RenderingContract, ReadingContract):
             assert route.max_body_bytes > 0
 
     def test_images_are_looked_for_in_anything(self, dialect: Dialect, bodies: Bodies) -> None:
-        """A body without the route's mark has no image, one that is no request has none either, and nothing is raised."""
-        for route in dialect.routes:
+        """A body without the route's mark has no image, nor has one that is no request; what is found can be replaced."""
+        for route in text_routes(dialect):
             for body in (b"", b"{", b"[]", b"null", b"\xff", *(encode(each) for each in bodies[route.path])):
-                found = dialect.has_images(route, body)
+                found = dialect.images(route, body)
 
-                assert isinstance(found, bool)
                 assert not found or (route.image_mark and route.image_mark in body)
+                urls = [f"https://example/{place}" for place, _ in enumerate(found)]
+                assert not found or [each.url for each in dialect.images(route, dialect.with_images(route, body, urls))] == urls
 
-    def test_there_is_a_body_for_every_route(self, dialect: Dialect, bodies: Bodies) -> None:
+    def test_there_is_a_body_for_every_route_of_text(self, dialect: Dialect, bodies: Bodies) -> None:
         """Else the kit would show little."""
-        assert {route.path for route in dialect.routes} == {path for path, examples in bodies.items() if examples}
+        assert {route.path for route in text_routes(dialect)} == {path for path, examples in bodies.items() if examples}
 
     def test_valid_bodies_are_read(self, dialect: Dialect, bodies: Bodies) -> None:
         """Routing fields of the right types, and the canonical request of the route's operation."""
@@ -82,7 +83,7 @@ class DialectContract(RenderingContract, ReadingContract):
 
     def test_what_is_no_request_is_refused(self, dialect: Dialect) -> None:
         """Whatever bytes arrive: an ``InvalidRequest``, which is a 400 with the reason, never another error, which is a 500."""
-        for route in dialect.routes:
+        for route in text_routes(dialect):
             for body in nasty.BYTES:
                 _read(dialect, route, body)
 
@@ -110,7 +111,7 @@ class DialectContract(RenderingContract, ReadingContract):
 
         @settings(max_examples=400, deadline=None, database=None)
         @given(
-            strategies.sampled_from(dialect.routes).flatmap(
+            strategies.sampled_from(text_routes(dialect)).flatmap(
                 lambda r: strategies.tuples(strategies.just(r), broken_bodies(bodies[r.path]))
             )
         )
@@ -121,7 +122,7 @@ class DialectContract(RenderingContract, ReadingContract):
 
 
 def _examples(dialect: Dialect, bodies: Bodies) -> Iterator[tuple[Route, dict[str, Any]]]:
-    for route in dialect.routes:
+    for route in text_routes(dialect):
         for body in bodies[route.path]:
             yield route, body
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llmlb_core import Call, Delta, Dialect, EmbeddingRequest, StreamReader, split_events
-from llmlb_testing.answers import answer, call_of, contents, encode, write
+from llmlb_testing.answers import answer, call_of, contents, encode, text_routes, write
 from llmlb_testing.contracts.rendering import FAILURE
 from llmlb_testing.io_guard import no_io
 
@@ -113,7 +113,7 @@ def _told(reader: StreamReader) -> tuple[int, bytes]:
 
 def _calls(dialect: Dialect, bodies: Bodies) -> Iterator[Call]:
     """Yield the calls that ask for a stream."""
-    for route in dialect.routes:
+    for route in text_routes(dialect):
         for body in bodies[route.path]:
             call = call_of(dialect, route, encode(body))
             if call.stream and not isinstance(call.request, EmbeddingRequest):

@@ -13,7 +13,7 @@ from llmlb_core import Call, Delta, Dialect, EmbeddingRequest, Result
 from llmlb_core import errors as error_tree
 from llmlb_core.domain.results import FinishReason
 from llmlb_core.errors import CallError, ContextLengthExceeded, EngineFailed
-from llmlb_testing.answers import TEXTS, answer, call_of, contents, encode, frames, write
+from llmlb_testing.answers import TEXTS, answer, call_of, contents, encode, frames, text_routes, write
 from llmlb_testing.io_guard import no_io
 
 Bodies = Mapping[str, Sequence[dict[str, Any]]]
@@ -128,7 +128,7 @@ class RenderingContract:
 
 
 def _calls(dialect: Dialect, bodies: Bodies) -> Iterator[Call]:
-    for route in dialect.routes:
+    for route in text_routes(dialect):
         for body in bodies[route.path]:
             yield call_of(dialect, route, encode(body))
 

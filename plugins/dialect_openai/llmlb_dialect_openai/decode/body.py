@@ -12,7 +12,7 @@ from llmlb_core.errors import InvalidJson, InvalidRequest
 from llmlb_dialect_openai.fields import Fields
 from llmlb_dialect_openai.stream.wishes import Wishes
 
-_MAX_MODEL_LENGTH = 512
+MAX_MODEL_LENGTH = 512
 
 
 _ROUTING = msgspec.json.Decoder(Wishes)
@@ -34,9 +34,9 @@ def routing_fields(body: bytes) -> RoutingFields:
         # msgspec refuses what orjson takes: keep its own words.
         raise InvalidJson(f"The request body is not JSON that is understood here: {error}.") from error
     model = routing.model
-    if model is not None and len(model) > _MAX_MODEL_LENGTH:
+    if model is not None and len(model) > MAX_MODEL_LENGTH:
         raise InvalidRequest(
-            f"Invalid 'model': string too long. Expected at most {_MAX_MODEL_LENGTH} characters, got {len(model)}.",
+            f"Invalid 'model': string too long. Expected at most {MAX_MODEL_LENGTH} characters, got {len(model)}.",
             param="model",
             code="string_above_max_length",
         )

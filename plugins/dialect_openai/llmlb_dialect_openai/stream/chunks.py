@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -13,6 +13,7 @@ from llmlb_dialect_openai.text import dumps, loads
 
 FIRST_TEXT = "0"
 """The channel of the first choice's text."""
+_DONE_EVENT = DONE[:-2]
 _DIFFERS = Fault("its answer differs from what was delivered", DIFFERS)
 
 
@@ -44,7 +45,39 @@ class _TextChunk(msgspec.Struct, gc=False):
     error: None = None
 
 
+class _StepDelta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A delta that is text, a role, or nothing."""
+
+    content: str | None = None
+    role: str | None = None
+    refusal: None = None
+    reasoning_content: None = None
+    reasoning: None = None
+    tool_calls: None = None
+    function_call: None = None
+
+
+class _StepChoice(msgspec.Struct, gc=False):
+    """The first choice, at its beginning, on its way or at its end."""
+
+    delta: _StepDelta
+    index: Literal[0] = 0
+    finish_reason: str | None = None
+    text: None = None
+
+
+class _StepChunk(msgspec.Struct, gc=False):
+    """A chunk of an answer that is text and has one choice; the last may have none, but usage."""
+
+    choices: Annotated[list[_StepChoice], msgspec.Meta(max_length=1)]
+    id: str | None = None
+    created: int | float | None = None
+    usage: dict[str, Any] | None = None
+    error: None = None
+
+
 _decode_text = msgspec.json.Decoder(_TextChunk).decode
+_decode_step = msgspec.json.Decoder(_StepChunk).decode
 
 
 class ChunkReader(StreamReader):
@@ -75,7 +108,7 @@ class ChunkReader(StreamReader):
             if len(pieces) >= MAX_PIECES:
                 self.transcript.fold()
             return events
-        return self._read_each(events)
+        return self._read_steps(events) if self._echo is None else self._read_each(events)
 
     def ends(self, *, is_certain: bool) -> bool:
         """Ask for a finish reason of every choice; usage that never came is no reason to call a clean end a cut."""
@@ -109,7 +142,44 @@ class ChunkReader(StreamReader):
             read += len(event) + 2
         if len(self._pieces) >= MAX_PIECES:
             self.transcript.fold()
-        return events if read >= len(events) else events[:read] + self._read_each(events[read:])
+        return events if read >= len(events) else events[:read] + self._read_steps(events[read:])
+
+    def _read_steps(self, events: bytes) -> bytes:
+        """Take what answers of text begin and end with, which costs a tenth of looking at everything."""
+        read = 0
+        for event in events.split(b"\n\n"):
+            if self.fault is not None or self._is_over or not event.startswith(b"data: "):
+                break
+            if event == _DONE_EVENT:
+                if not self._last(event):
+                    return events[:read]
+            else:
+                try:
+                    step = _decode_step(event[6:])
+                except (msgspec.MsgspecError, UnicodeDecodeError):
+                    break
+                self._step(step)
+            read += len(event) + 2
+        return events if read == len(events) else events[:read] + self._read_each(events[read:])
+
+    def _step(self, step: _StepChunk) -> None:
+        """Take one chunk, as ``_chunk`` does."""
+        if self.identity is None and step.id is not None and step.created is not None:
+            self.identity = Identity(step.id, step.created)
+        if step.usage is not None:
+            self.usage = told_usage(step.usage) or self.usage
+        text: str | None = None
+        if step.choices:
+            choice = step.choices[0]
+            self._begun.add(0)
+            text = choice.delta.content
+            if text:
+                self.transcript.add(FIRST_TEXT, text)
+                self.has_content = self._is_text = True
+            if choice.finish_reason:
+                self._finished.add(0)
+                self.has_content = True
+        self._weigh(has_text=bool(text))
 
     def _read_each(self, events: bytes) -> bytes:
         passed: list[bytes] = []
@@ -157,12 +227,16 @@ class ChunkReader(StreamReader):
         if pieces.finished:
             self._finished.update(pieces.finished)
             self.has_content = True
-        if self.is_finished and pieces.texts:
+        self._weigh(has_text=bool(pieces.texts))
+        return event
+
+    def _weigh(self, *, has_text: bool) -> None:
+        """Say whether the answer is whole now."""
+        if self.is_finished and has_text:
             self._means_end = self.is_finished = False
             self.is_flowing = True
         if self._means_end and len(self._finished) >= self._choice_count and (self.usage is not None or not self._wants_usage):
             self._finish()
-        return event
 
     def _keep(self, pieces: Pieces) -> None:
         """Note what the client is about to get."""
