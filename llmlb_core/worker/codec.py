@@ -59,7 +59,9 @@ _REQUESTS = {
         RerankRequest,
     )
 }
-_MEDIA = {cls.__name__: cls for cls in (AudioChunk, TranscriptSegment, TranscriptFacts, DrawingStep, Picture, PictureFailed, Ranking)}
+_MEDIA = {
+    cls.__name__: cls for cls in (AudioChunk, TranscriptSegment, TranscriptFacts, DrawingStep, Picture, PictureFailed, Ranking)
+}
 
 
 def encode(value: object) -> bytes:

@@ -72,5 +72,7 @@ def _check_size(engine: ImageEngine, request: ImageRequest) -> None:
     if (request.width, request.height) not in sizes:
         listed = ", ".join(f"{width}x{height}" for width, height in sizes)
         raise InvalidRequest(
-            f"Invalid size {request.width}x{request.height}: this model draws {listed}, or 'auto'.", param="size", code="invalid_size"
+            f"Invalid size {request.width}x{request.height}: this model draws {listed}, or 'auto'.",
+            param="size",
+            code="invalid_size",
         )

@@ -19,8 +19,8 @@ def check_pictures(request: ImageRequest) -> None:
     """Look at the heads of the picture and the mask of *request*; reads files, so it belongs in a thread.
 
     Raises:
-        InvalidRequest: ``missing_image``, ``empty_image``, ``image_too_large``, ``unsupported_format``, ``image_dimensions_too_large``
-            or ``mask_size_mismatch``, with the ``param``.
+        InvalidRequest: ``missing_image``, ``empty_image``, ``image_too_large``, ``unsupported_format``,
+            ``image_dimensions_too_large`` or ``mask_size_mismatch``, with the ``param``.
     """
     if request.task == "generate":
         return
@@ -49,7 +49,7 @@ def check_picture(blob: Blob, param: str, formats: tuple[PictureFormat, ...]) ->
         raise InvalidRequest(f"The file '{param}' is empty: 0 bytes arrived.", param=param, code="empty_image")
     if size > MAX_PICTURE_BYTES:
         raise InvalidRequest(
-            f"The file '{param}' has {size} bytes, and {MAX_PICTURE_BYTES} (4 MiB) are the most. Scale it down, or compress it more.",
+            f"The file '{param}' has {size} bytes, and {MAX_PICTURE_BYTES} (4 MiB) are the most. Send a smaller one.",
             param=param,
             code="image_too_large",
         )

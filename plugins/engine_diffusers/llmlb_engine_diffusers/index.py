@@ -95,7 +95,7 @@ def _parts(directory: Path, document: dict[str, object]) -> Iterator[Part]:
         library, class_name = value
         if library is None or class_name is None:
             continue  # an optional part that this pipeline does not have
-        if not (isinstance(library, str) and isinstance(class_name, str)) or name != os.path.basename(name) or name in {".", ".."}:
+        if not (isinstance(library, str) and isinstance(class_name, str)) or name in {".", ".."} or set(name) & set("/\\"):
             raise ModelFilesInvalid(f"{directory / NAME} names a part {name!r} as {value!r}; expected its library and class")
         yield _part(directory / name, name, library, class_name)
 
@@ -127,9 +127,8 @@ def tensor_facts(path: Path) -> tuple[int, str]:
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= _MAX_HEADER_BYTES:
-                raise ValueError(f"its header would have {length} bytes")
-            header = msgspec.json.decode(file.read(length), type=dict[str, dict[str, object]])
+            # A length beyond the bound cuts the header, which is no JSON then.
+            header = msgspec.json.decode(file.read(min(length, _MAX_HEADER_BYTES)), type=dict[str, dict[str, object]])
         count_by_type: dict[str, int] = {}
         for name, tensor in header.items():
             if name != "__metadata__":

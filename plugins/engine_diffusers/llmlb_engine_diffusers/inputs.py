@@ -29,7 +29,7 @@ def open_picture(blob: Blob, param: str) -> Image:
         raise InvalidRequest(
             f"The file '{param}' begins like a picture and cannot be decoded: {said}. Save it again, and send it whole.",
             param=param,
-            code="invalid_image",
+            code="corrupted_image",
         ) from error
 
 

@@ -81,8 +81,9 @@ def load(path: Path, placement: Placement, options: DiffusersOptions, stored: st
     _check_libraries(index, path, vars(diffusers.pipelines))
     torch.set_num_threads(max(1, placement.threads))
     device = device_of(placement)
+    auto: Any = diffusers.AutoPipelineForText2Image
     try:
-        pipe = diffusers.AutoPipelineForText2Image.from_pretrained(
+        pipe = auto.from_pretrained(
             str(path.parent),
             torch_dtype=getattr(torch, dtype_name(options.dtype, device, stored)),
             use_safetensors=True,
@@ -131,7 +132,7 @@ def _check_libraries(index: Index, path: Path, modules: Collection[str]) -> None
     for part in index.parts:
         if part.library not in LIBRARIES and part.library not in modules:
             raise ModelFilesInvalid(
-                f"{path.parent / NAME} takes its {part.name} from {part.library!r}, which is neither a part of diffusers nor of transformers"
+                f"{path.parent / NAME} takes its {part.name} from {part.library!r}, which is no part of diffusers or transformers"
             )
 
 
@@ -155,17 +156,17 @@ def native_size(pipe: Any, wanted: int | None) -> tuple[int, int]:
     if wanted is not None:
         return wanted, wanted
     scale = getattr(pipe, "vae_scale_factor", 8)
-    side = getattr(pipe, "default_sample_size", None)
+    side: Any = getattr(pipe, "default_sample_size", None)
     for name in ("unet", "transformer", "prior", "decoder"):
         part = getattr(pipe, name, None)
         side = side or getattr(getattr(part, "config", None), "sample_size", None)
     if isinstance(side, list | tuple) and len(side) == 2:
         return int(side[1]) * scale, int(side[0]) * scale
-    return (int(side) * scale, int(side) * scale) if side else (_DEFAULT_SIDE, _DEFAULT_SIDE)
+    return (side * scale, side * scale) if isinstance(side, int) and side > 0 else (_DEFAULT_SIDE, _DEFAULT_SIDE)
 
 
 def multiple_of(pipe: Any) -> int:
-    """Return what sides must be multiples of: what the autoencoder and the network halve, again and again, and of 8 by convention."""
+    """Return what sides must be multiples of: what autoencoder and network halve again and again, and 8."""
     scale = int(getattr(pipe, "vae_scale_factor", 8))
     blocks = getattr(getattr(getattr(pipe, "unet", None), "config", None), "block_out_channels", None)
     return math.lcm(8, scale * (2 ** (len(blocks) - 1) if blocks else 2))

@@ -36,7 +36,10 @@ class DiffusersOptions:
     )
     steps: int = _option(20, "Steps of a picture of quality `standard`; `hd` takes half as many again.", minimum=1, maximum=100)
     guidance: float | None = _option(
-        None, "How closely the prompt is followed; absent = the pipeline's own. Style `natural` takes 5 at most.", minimum=0, maximum=50
+        None,
+        "How closely the prompt is followed; absent = the pipeline's own. Style `natural` takes 5 at most.",
+        minimum=0,
+        maximum=50,
     )
     strength: float = _option(0.8, "How much an edit changes, from 0 to 1.", minimum=0.01, maximum=1)
     variation_strength: float = _option(0.6, "How much a variation changes, from 0 to 1.", minimum=0.01, maximum=1)

@@ -17,7 +17,9 @@ _BYTES_BY_TYPE = {"F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "F6
 def fit(facts: ModelFacts, devices: Sequence[Device]) -> Fit | Unfit:
     """Say whether and how well diffusers runs such a model on *devices*."""
     if facts.format != "diffusers":
-        return Unfit(f"diffusers reads pipeline directories (model_index.json), and this model's format is {facts.format or 'not known'}.")
+        return Unfit(
+            f"diffusers reads pipeline directories (model_index.json), and this model's format is {facts.format or 'not known'}."
+        )
     if not facts.capabilities:
         return Unfit(f"A pipeline of class {facts.architecture or '(none)'} does not draw pictures from a prompt.")
     has_gpu = any(device.kind != "cpu" for device in devices)
