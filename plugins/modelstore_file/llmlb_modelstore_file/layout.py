@@ -11,6 +11,8 @@ from llmlb_core import model_id_of
 from llmlb_core.errors import ModelFilesInvalid
 
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$", re.IGNORECASE)
+_PROJECTOR = "mmproj"
+"""How the files are called that let a model see; they belong to the model beside them."""
 _INDEX = "model.safetensors.index.json"
 _COMPANIONS = (".json", ".safetensors", ".model", ".txt", ".jinja", ".tiktoken")
 _MAX_FILES = 2000
@@ -56,6 +58,7 @@ def _directory(path: Path) -> Layout:
     if "config.json" in names and weights:
         return _safetensors(path, names, weights)
     ggufs = [name for name in names if name.lower().endswith(".gguf")]
+    ggufs = [name for name in ggufs if not name.startswith(_PROJECTOR)] or ggufs
     firsts = [name for name in ggufs if (shard := _SHARD.match(name)) is None or int(shard["number"]) == 1]
     if len(firsts) == 1:
         return _gguf(path / firsts[0])
@@ -95,5 +98,12 @@ def _gguf(path: Path) -> Layout:
         missing = [name for name in names if not (path.parent / name).is_file()]
         if missing:
             raise ModelFilesInvalid(f"{path} is one of {count} parts, and {path.parent} lacks {', '.join(missing[:4])}")
+    names += _projectors(path, names)
     files = tuple((name, (path.parent / name).stat().st_size) for name in names)
     return Layout(model_id_of(path.name), "gguf", names[0], files)
+
+
+def _projectors(path: Path, own: list[str]) -> list[str]:
+    """Return the projector files beside the model at *path*; none where another model lies there, whose they may be."""
+    beside = sorted(each.name for each in path.parent.glob("*.gguf") if each.name not in own)
+    return beside if all(name.startswith(_PROJECTOR) for name in beside) else []
