@@ -56,7 +56,11 @@ if TYPE_CHECKING:
         MetricsView as MetricsView,
         Sample as Sample,
     )
-    from llmlb_core.contracts.modelstore import ModelFormat as ModelFormat, ModelStore as ModelStore
+    from llmlb_core.contracts.modelstore import (
+        BundleMember as BundleMember,
+        ModelFormat as ModelFormat,
+        ModelStore as ModelStore,
+    )
     from llmlb_core.contracts.observer import (
         Bodies as Bodies,
         BodySink as BodySink,
@@ -113,6 +117,7 @@ if TYPE_CHECKING:
         DrawingStep as DrawingStep,
         ImageRequest as ImageRequest,
         Picture as Picture,
+        PictureFailed as PictureFailed,
         Ranking as Ranking,
         RerankRequest as RerankRequest,
         SpeechRequest as SpeechRequest,
@@ -164,7 +169,7 @@ _HOMES = {
     "contracts.engine": "Cancel EmbeddingEngine Engine Feature TextDelta TextEngine TextRequest float32_rows",
     "contracts.media_engines": "ImageEngine RerankEngine Samples SpeechEngine TranscriptionEngine",
     "contracts.metrics": "HistogramSample MetricFamily MetricsView Sample",
-    "contracts.modelstore": "ModelFormat ModelStore",
+    "contracts.modelstore": "BundleMember ModelFormat ModelStore",
     "contracts.observer": "Bodies BodySink Feedback Observer",
     "contracts.plugin": "ModelInfo ModelView Plugin",
     "contracts.router": "Filter Picker Rank Router Scorer UNKNOWN",
@@ -179,8 +184,8 @@ _HOMES = {
     "domain.explanations": "ExplainedCandidate ExplainedRank Explanation",
     "domain.facts": "EndpointFacts STALE_S",
     "domain.forms": "Form FormFile",
-    "domain.media": "AudioChunk AudioFormat Blob DrawingStep ImageRequest Picture Ranking RerankRequest SpeechRequest "
-    "TranscriptFacts TranscriptSegment TranscriptionRequest Word",
+    "domain.media": "AudioChunk AudioFormat Blob DrawingStep ImageRequest Picture PictureFailed Ranking RerankRequest "
+    "SpeechRequest TranscriptFacts TranscriptSegment TranscriptionRequest Word",
     "domain.models": "Capability Fit LocalModel Manifest ManifestFile ModelFacts Placement Unfit",
     "domain.principals": "Credential Principal Scope",
     "domain.records": "Attempt Record",

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from llmlb_core.cli.context import CliContext, pass_cli
+from llmlb_core.cli.first_call import first_call
 from llmlb_core.cli.progress import Progress, size_text
 from llmlb_core.errors import ModelUnknown
 
 if TYPE_CHECKING:
+    from llmlb_core.contracts.modelstore import BundleMember
     from llmlb_core.models.adding import Added
     from llmlb_core.models.catalogue import Catalogue
 
@@ -48,10 +49,12 @@ def add(cli: CliContext, reference: str, name: str | None, aliases: tuple[str, .
     catalogue = _catalogue(cli)
     progress = Progress(reference)
     adding = Adding(installed=catalogue.installed, stores=catalogue.stores, report=progress, say=progress.say)
-    references = adding.references(reference)
-    if len(references) > 1 and (name or aliases):
-        raise click.UsageError(f"{reference} is {len(references)} models; --name and --alias take one: {', '.join(references)}")
-    for each in references:
+    members = adding.members(reference)
+    if len(members) > 1 and (name or aliases):
+        references = ", ".join(member.reference for member in members)
+        raise click.UsageError(f"{reference} is {len(members)} models; --name and --alias take one: {references}")
+    runnable = members if ":" in reference else _of_bundle(cli, catalogue, reference, members)
+    for each in (member.reference for member in runnable):
         progress.label = each
         try:
             added = asyncio.run(adding.add(Wish(reference=each, name=name, aliases=aliases)))
@@ -63,6 +66,26 @@ def add(cli: CliContext, reference: str, name: str | None, aliases: tuple[str, .
         catalogue.refresh()
         for line in _added_lines(cli, catalogue, added):
             print(line)
+
+
+def _of_bundle(cli: CliContext, catalogue: Catalogue, name: str, members: Sequence[BundleMember]) -> Sequence[BundleMember]:
+    """Say what a bundle has and how large it is; return what of it can be run here."""
+    from llmlb_core.models.bundle import plan_bundle
+
+    plan = plan_bundle(members, cli.host.registry.engines, catalogue.installed)
+    to_fetch = f"{size_text(plan.size_bytes)} to fetch" if plan.size_bytes else "nothing to fetch"
+    print(f"{name}: {len(plan.wanted)} of {len(members)} models, {to_fetch}")
+    width = max(len(member.what) for member in members)
+    for member in plan.wanted:
+        state = (
+            "installed" if member.reference in plan.present else size_text(member.size_bytes) if member.size_bytes else "is here"
+        )
+        print(f"  {member.what:<{width}}  {state:>9}  {member.reference}")
+    for member in plan.passed_over:
+        print(
+            f"  {member.what:<{width}}    skipped  no engine for it is installed: pip install {member.plugin or 'one'}", flush=True
+        )
+    return plan.wanted
 
 
 @models.command("list")
@@ -157,13 +180,11 @@ def _added_lines(cli: CliContext, catalogue: Catalogue, added: Added) -> Iterabl
         yield f"nothing runs it yet: {choice.reason}"
         return
     server = cli.settings.server
-    body = json.dumps({"model": aliases[0] if aliases else model.id, "messages": [{"role": "user", "content": "What is 2+2?"}]})
     yield f"engine: {choice.engine} ({choice.fit.reason})"
-    yield "try it while `llmlb serve` runs, with a key in $LLMLB_API_KEY:"
-    yield (
-        f"  curl http://{server.host}:{server.port}/v1/chat/completions -H 'content-type: application/json' "
-        f'-H "authorization: Bearer $LLMLB_API_KEY" -d {shlex.quote(body)}'
-    )
+    command = first_call(f"http://{server.host}:{server.port}", model, aliases[0] if aliases else model.id)
+    if command is not None:
+        yield "try it while `llmlb serve` runs, with a key in $LLMLB_API_KEY:"
+        yield f"  {command}"
 
 
 def _list(cli: CliContext, as_json: bool) -> None:

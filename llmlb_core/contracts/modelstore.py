@@ -7,10 +7,31 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from attrs import frozen
+
 from llmlb_core.domain.models import Manifest, ManifestFile, ModelFacts
 
 Report = Callable[[int, int | None], None]
 """Told of progress: bytes done, and bytes in all or None where nobody knows."""
+
+
+@frozen(kw_only=True)
+class BundleMember:
+    """One model of a bundle.
+
+    Attributes:
+        reference: Whole, scheme included.
+        what: What it does, in a word or two: ``chat``, ``speech to text``.
+        format: What an engine must read to run it; empty = any engine may.
+        size_bytes: What is fetched for it; 0 where it is here already.
+        plugin: The distribution whose engine runs it; told to whoever has none that reads ``format``.
+    """
+
+    reference: str
+    what: str = ""
+    format: str = ""
+    size_bytes: int = 0
+    plugin: str = ""
 
 
 class ModelStore(ABC):
@@ -51,10 +72,11 @@ class ModelStore(ABC):
     def release(self, manifest: Manifest) -> None:
         """Free what ``resolve`` or ``read`` kept: the model is installed, or was all along. Not called after a failure."""
 
-    def bundles(self) -> Mapping[str, Sequence[str]]:
-        """Name sets of models to install by one word, such as ``starter``: whole references, scheme included.
+    def bundles(self) -> Mapping[str, Sequence[str | BundleMember]]:
+        """Name sets of models to install by one word, such as ``starter``.
 
         ``llmlb models add NAME`` looks in all stores and installs what they list under the name, stores in order of scheme.
+        A member whose format no installed engine reads is passed over, and its plugin named. A plain string is a whole reference.
         """
         return {}
 

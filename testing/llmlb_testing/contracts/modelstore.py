@@ -152,7 +152,8 @@ class ModelStoreContract:
 
     def test_bundles_are_whole_references(self, store: ModelStore) -> None:
         """``llmlb models add NAME`` installs them as if they were written: with a scheme."""
-        for name, references in store.bundles().items():
+        for name, members in store.bundles().items():
+            references = [member if isinstance(member, str) else member.reference for member in members]
             assert name
             assert references
             assert all(":" in reference for reference in references)
