@@ -24,6 +24,7 @@ from llmlb_dialect_openai.decode.chat import decode_chat
 from llmlb_dialect_openai.decode.completion import decode_completion
 from llmlb_dialect_openai.decode.embedding import decode_embedding
 from llmlb_dialect_openai.decode.form import form_routing_fields
+from llmlb_dialect_openai.decode.rerank import decode_rerank
 from llmlb_dialect_openai.decode.response import decode_response
 from llmlb_dialect_openai.error_document import error_document
 from llmlb_dialect_openai.fields import Fields
@@ -33,6 +34,7 @@ from llmlb_dialect_openai.render.chat_answer import ChatAnswer
 from llmlb_dialect_openai.render.chat_stream import ChatStream
 from llmlb_dialect_openai.render.completion import CompletionAnswer, CompletionStream
 from llmlb_dialect_openai.render.embedding import EmbeddingAnswer
+from llmlb_dialect_openai.render.rerank import RerankAnswer
 from llmlb_dialect_openai.render.response_answer import ResponseAnswer
 from llmlb_dialect_openai.render.response_stream import ResponseStream
 from llmlb_dialect_openai.stream.chunks import ChunkReader
@@ -52,6 +54,7 @@ _DECODERS: dict[Operation, Callable[[Fields], Decoded]] = {
     Operation.COMPLETION: decode_completion,
     Operation.EMBEDDING: decode_embedding,
     Operation.RESPONSE: decode_response,
+    Operation.RERANK: decode_rerank,
 }
 _FORM_DECODERS: dict[Operation, Callable[[Form], Decoded]] = {}
 _PLAIN: dict[Operation, Callable[[Call, str], Renderer]] = {
@@ -59,6 +62,7 @@ _PLAIN: dict[Operation, Callable[[Call, str], Renderer]] = {
     Operation.COMPLETION: CompletionAnswer,
     Operation.EMBEDDING: EmbeddingAnswer,
     Operation.RESPONSE: ResponseAnswer,
+    Operation.RERANK: RerankAnswer,
 }
 _STREAMED: dict[Operation, Callable[[Call, str], Renderer]] = {
     Operation.CHAT: ChatStream,
@@ -70,6 +74,7 @@ _PARAMS: dict[Operation, dict[str, str]] = {
     Operation.CHAT: {"prompt": "messages"},
     Operation.COMPLETION: {"messages": "prompt"},
     Operation.EMBEDDING: {"messages": "input", "prompt": "input"},
+    Operation.RERANK: {"messages": "documents"},
     Operation.RESPONSE: {
         "messages": "input",
         "prompt": "input",
