@@ -214,8 +214,10 @@ STREAMS = {
 }
 
 
-@pytest.mark.parametrize("how", ["at once", "one by one", "without an end"])
-@pytest.mark.parametrize("name", STREAMS)
+HOWS = [(name, how) for name in STREAMS for how in ("at once", "one by one")] + [("a transcript", "without an end")]
+
+
+@pytest.mark.parametrize(("name", "how"), HOWS)
 async def test_events_pass_unchanged_and_end_the_answer(relay, name, how):
     """Whole ones, as they come; the last kind says that all is there, though the server forgets to end its body."""
     path, models, body, events, tokens = STREAMS[name]
