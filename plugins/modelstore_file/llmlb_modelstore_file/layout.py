@@ -1,4 +1,4 @@
-"""What lies at a path: one GGUF file, a set of GGUF parts, or a directory with safetensors."""
+"""What lies at a path: one GGUF file, a set of GGUF parts, a directory with safetensors, or a diffusers pipeline with its folders."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from llmlb_core.errors import ModelFilesInvalid
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$", re.IGNORECASE)
 _INDEX = "model.safetensors.index.json"
 _COMPANIONS = (".json", ".safetensors", ".model", ".txt", ".jinja", ".tiktoken")
+_PIPELINE = "model_index.json"
 _MAX_FILES = 2000
 
 
@@ -53,6 +54,8 @@ def _directory(path: Path) -> Layout:
     if len(names) > _MAX_FILES:
         raise ModelFilesInvalid(f"{path} holds {len(names)} files, more than a model has; give the model's own directory")
     weights = [name for name in names if name.endswith(".safetensors")]
+    if _PIPELINE in names:
+        return _pipeline(path, names)
     if "config.json" in names and weights:
         return _safetensors(path, names, weights)
     ggufs = [name for name in names if name.lower().endswith(".gguf")]
@@ -65,7 +68,9 @@ def _directory(path: Path) -> Layout:
         )
     if weights:
         raise ModelFilesInvalid(f"{path} has safetensors and no config.json, which says what they are")
-    raise ModelFilesInvalid(f"{path} holds no model; expected a .gguf file, or config.json with .safetensors files")
+    raise ModelFilesInvalid(
+        f"{path} holds no model; expected a .gguf file, or config.json (or model_index.json) with .safetensors files"
+    )
 
 
 def _safetensors(path: Path, names: list[str], weights: list[str]) -> Layout:
@@ -77,6 +82,21 @@ def _safetensors(path: Path, names: list[str], weights: list[str]) -> Layout:
         raise ModelFilesInvalid(f"{path} has {len(weights)} safetensors files and no {_INDEX}, which says how they belong together")
     files = tuple((name, (path / name).stat().st_size) for name in names if name.endswith(_COMPANIONS))
     return Layout(model_id_of(path.name), "safetensors", main, files)
+
+
+def _pipeline(path: Path, names: list[str]) -> Layout:
+    """List the pipeline's own files, and those of the folders of its parts, which have none below."""
+    found = [name for name in names if name.endswith(_COMPANIONS)]
+    for folder in sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")):
+        found += sorted(
+            f"{folder.name}/{entry.name}" for entry in folder.iterdir() if entry.name.endswith(_COMPANIONS) and entry.is_file()
+        )
+        if len(found) > _MAX_FILES:
+            raise ModelFilesInvalid(f"{path} holds more files than a model has; give the pipeline's own directory")
+    if not any(name.endswith(".safetensors") for name in found):
+        raise ModelFilesInvalid(f"{path} is a pipeline without .safetensors files; pickled weights are not read")
+    files = tuple((name, (path / name).stat().st_size) for name in found)
+    return Layout(model_id_of(path.name), "diffusers", _PIPELINE, files)
 
 
 def _gguf(path: Path) -> Layout:
