@@ -1,4 +1,4 @@
-"""What lies at a path: one GGUF file, a set of GGUF parts, a directory with safetensors, or a diffusers pipeline with its folders."""
+"""What lies at a path: one GGUF file, a set of GGUF parts, a directory with safetensors, or a pipeline with its folders."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from typing import Literal, TypeVar
@@ -131,10 +132,9 @@ def _fields_of(form: Form) -> Fields:
         table[name] = value
         for names, kind in ((_INTEGERS, int), (_NUMBERS, float)):
             if name in names:
-                try:
+                # What is no number is told by whoever reads it as one.
+                with contextlib.suppress(ValueError):
                     table[name] = kind(value) if value.isascii() and "_" not in value else value
-                except ValueError:
-                    pass  # said by whoever reads it as a number
     return Fields(table)
 
 
