@@ -16,6 +16,7 @@ _SHOWN = 60
 
 # Only what many makers' names have in common; a server, or the operator, knows better.
 _RULES: tuple[tuple[re.Pattern[str], tuple[Capability, ...]], ...] = (
+    (re.compile(r"rerank"), (Capability.RERANK,)),
     (re.compile(r"(^|/)embed|[-_]embed"), (Capability.EMBEDDING,)),
     (re.compile(r"(^|[-_/.])whisp|(^|[-_/.])(asr|stt|transcribe)([-_/.:]|$)|speech-to-text"), (Capability.SPEECH_TO_TEXT,)),
     (re.compile(r"(^|[-_/.])tts([-_/.:\d]|$)|text-to-speech"), (Capability.TEXT_TO_SPEECH,)),

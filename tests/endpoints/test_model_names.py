@@ -14,6 +14,7 @@ from llmlb_core.endpoints.model_names import MAX_MODELS, capabilities_by_name, c
     ("name", "expected"),
     [
         ("embed-small", ["embedding"]),
+        ("org/embed-reranker-v2", ["rerank"]),
         ("org/nomic-EMBED-text", ["embedding"]),
         ("text_embedding_3", ["embedding"]),
         ("remembered-7b", ["text_generation"]),

@@ -25,6 +25,7 @@ from llmlb_dialect_openai.decode.completion import decode_completion
 from llmlb_dialect_openai.decode.embedding import decode_embedding
 from llmlb_dialect_openai.decode.form import form_routing_fields
 from llmlb_dialect_openai.decode.image import decode_image, decode_image_edit, decode_image_variation
+from llmlb_dialect_openai.decode.rerank import decode_rerank
 from llmlb_dialect_openai.decode.response import decode_response
 from llmlb_dialect_openai.error_document import error_document
 from llmlb_dialect_openai.fields import Fields
@@ -35,6 +36,7 @@ from llmlb_dialect_openai.render.chat_stream import ChatStream
 from llmlb_dialect_openai.render.completion import CompletionAnswer, CompletionStream
 from llmlb_dialect_openai.render.embedding import EmbeddingAnswer
 from llmlb_dialect_openai.render.image import ImageAnswer, ImageStream
+from llmlb_dialect_openai.render.rerank import RerankAnswer
 from llmlb_dialect_openai.render.response_answer import ResponseAnswer
 from llmlb_dialect_openai.render.response_stream import ResponseStream
 from llmlb_dialect_openai.stream.chunks import ChunkReader
@@ -53,6 +55,7 @@ _DECODERS: dict[Operation, Callable[[Fields], Decoded]] = {
     Operation.COMPLETION: decode_completion,
     Operation.EMBEDDING: decode_embedding,
     Operation.RESPONSE: decode_response,
+    Operation.RERANK: decode_rerank,
     Operation.IMAGE: decode_image,
 }
 _FORM_DECODERS: dict[Operation, Callable[[Form], Decoded]] = {
@@ -64,6 +67,7 @@ _PLAIN: dict[Operation, Callable[[Call, str], Renderer]] = {
     Operation.COMPLETION: CompletionAnswer,
     Operation.EMBEDDING: EmbeddingAnswer,
     Operation.RESPONSE: ResponseAnswer,
+    Operation.RERANK: RerankAnswer,
 }
 _STREAMED: dict[Operation, Callable[[Call, str], Renderer]] = {
     Operation.CHAT: ChatStream,
@@ -78,6 +82,7 @@ _PARAMS: dict[Operation, dict[str, str]] = {
     Operation.CHAT: {"prompt": "messages"},
     Operation.COMPLETION: {"messages": "prompt"},
     Operation.EMBEDDING: {"messages": "input", "prompt": "input"},
+    Operation.RERANK: {"messages": "documents"},
     Operation.RESPONSE: {
         "messages": "input",
         "prompt": "input",

@@ -26,6 +26,7 @@ from llmlb_testing.contracts.modelformat import ModelFormatContract
 from llmlb_testing.contracts.modelstore import ModelStoreContract
 from llmlb_testing.contracts.picker import PickerContract
 from llmlb_testing.contracts.plugin import PluginContract
+from llmlb_testing.contracts.rerank_engine import RerankEngineContract
 from llmlb_testing.contracts.router import RouterContract
 from llmlb_testing.contracts.scorer import ScorerContract
 from llmlb_testing.contracts.text_engine import TextEngineContract
@@ -44,6 +45,7 @@ __all__ = [
     "ModelStoreContract",
     "PickerContract",
     "PluginContract",
+    "RerankEngineContract",
     "RouterContract",
     "ScorerContract",
     "TextEngineContract",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Literal
 
 import attrs
 import pytest
@@ -83,7 +84,7 @@ class ImageEngineContract(EngineContract):
         assert all(picture_facts(preview) is not None for preview in shown)
 
     @pytest.mark.parametrize("task", ["edit", "vary"])
-    def test_pictures_are_worked_on_or_refused(self, engine: ImageEngine, task: str) -> None:
+    def test_pictures_are_worked_on_or_refused(self, engine: ImageEngine, task: Literal["edit", "vary"]) -> None:
         """A task that the model has no way for is an ``InvalidRequest``."""
         request = attrs.evolve(self.wish, task=task, image=Blob(png(64, 64)), prompt="" if task == "vary" else "red")
         try:
