@@ -19,7 +19,7 @@ from llmlb_core import (
     StreamReader,
 )
 from llmlb_core.errors import CallError, InvalidRequest
-from llmlb_dialect_openai.decode.body import load, routing_fields
+from llmlb_dialect_openai.decode.body import load, routing_fields, speech_routing_fields
 from llmlb_dialect_openai.decode.chat import decode_chat
 from llmlb_dialect_openai.decode.completion import decode_completion
 from llmlb_dialect_openai.decode.embedding import decode_embedding
@@ -40,8 +40,9 @@ from llmlb_dialect_openai.render.rerank import RerankAnswer
 from llmlb_dialect_openai.render.response_answer import ResponseAnswer
 from llmlb_dialect_openai.render.response_stream import ResponseStream
 from llmlb_dialect_openai.stream.chunks import ChunkReader
+from llmlb_dialect_openai.stream.media import MEDIA, MediaReader
 from llmlb_dialect_openai.stream.response import ResponseReader
-from llmlb_dialect_openai.stream.wishes import choice_count, prompt_count, wants_usage
+from llmlb_dialect_openai.stream.wishes import choice_count, picture_count, prompt_count, wants_usage
 
 RESTART = b'event: llmlb.restart\ndata: {"object":"llmlb.restart","choices":[]}\n\n'
 """The answer so far is void, another one follows from its beginning, with ids of its own."""
@@ -118,7 +119,7 @@ class OpenAIDialect(Dialect):
 
     def parse(self, route: Route, body: bytes) -> RoutingFields:
         """Decode the routing fields. A missing model is an error, but for embeddings, which may have a default one."""
-        fields = routing_fields(body)
+        fields = speech_routing_fields(body) if route.operation is Operation.SPEECH else routing_fields(body)
         if not fields.model and route.operation is not Operation.EMBEDDING:
             code = "missing_model" if route.operation in _IMAGES else "missing_required_parameter"
             raise InvalidRequest("you must provide a model parameter", param="model", code=code)
@@ -162,8 +163,8 @@ class OpenAIDialect(Dialect):
         operation = call.route.operation
         if operation is Operation.RESPONSE:
             return ResponseReader()
-        if operation not in (Operation.CHAT, Operation.COMPLETION):
-            return super().reader(call)
+        if operation in MEDIA:
+            return MediaReader(picture_count(call))
         count = choice_count(call) * (prompt_count(call) if operation is Operation.COMPLETION else 1)
         return ChunkReader(count, wants_usage=wants_usage(call))
 
