@@ -50,4 +50,6 @@ def _below(path: Path) -> list[str]:
     found = [file for pattern in ("*", "*/*") for file in path.glob(pattern) if belongs(file.name) and file.is_file()]
     if len(found) > MAX_FILES:
         raise ModelFilesInvalid(f"{path} holds {len(found)} files, more than a pipeline has; give the model's own directory")
-    return sorted(str(file.relative_to(path).as_posix()) for file in found)
+    if not any(file.suffix == ".safetensors" for file in found):
+        raise ModelFilesInvalid(f"{path} is a pipeline without .safetensors files; pickled weights are not read")
+    return sorted(file.relative_to(path).as_posix() for file in found)

@@ -210,6 +210,15 @@ async def test_a_folder_is_told_by_its_marks(store, tmp_path, files, name, expec
     assert folder == store.in_place(manifest)
 
 
+async def test_a_pipeline_of_pickles_is_refused(store, tmp_path):
+    """Weights that run code when they are read are no model here."""
+    (tmp_path / "model_index.json").write_text("{}")
+    (tmp_path / "unet.bin").write_text("x")
+
+    with pytest.raises(ModelFilesInvalid, match=r"without \.safetensors files; pickled weights are not read"):
+        await store.resolve(str(tmp_path))
+
+
 async def test_several_onnx_models_in_a_folder_are_named(store, tmp_path):
     """Which one is meant, the user says."""
     for name in ("a.onnx", "b.onnx"):
