@@ -112,7 +112,7 @@ async def test_nothing_drawn_is_an_error(n: int, code: str):
 
 
 async def test_sizes_are_those_of_the_api_and_of_the_model():
-    """Five for pictures of a prompt, three squares for edits and variations (ae3f974e-F4, X25); any model's own, and none."""
+    """Five for pictures of a prompt, three squares for edits and variations (ae3f974e-F4); any model's own, and none."""
     image = Blob(png())
     for width, height in ((1792, 1024), (1024, 1792), (64, 48), (None, None)):
         assert await drawn(Painter("drawn"), evolve(REQUEST, width=width, height=height))
