@@ -28,6 +28,7 @@ from llmlb_dialect_openai.decode.image import decode_image, decode_image_edit, d
 from llmlb_dialect_openai.decode.rerank import decode_rerank
 from llmlb_dialect_openai.decode.response import decode_response
 from llmlb_dialect_openai.decode.speech import decode_speech
+from llmlb_dialect_openai.decode.transcription import decode_transcription, decode_translation
 from llmlb_dialect_openai.error_document import error_document
 from llmlb_dialect_openai.fields import Fields
 from llmlb_dialect_openai.images import images_of, with_images
@@ -41,6 +42,7 @@ from llmlb_dialect_openai.render.rerank import RerankAnswer
 from llmlb_dialect_openai.render.response_answer import ResponseAnswer
 from llmlb_dialect_openai.render.response_stream import ResponseStream
 from llmlb_dialect_openai.render.speech import SpeechAnswer, SpeechStream
+from llmlb_dialect_openai.render.transcription import TranscriptAnswer, TranscriptStream
 from llmlb_dialect_openai.stream.chunks import ChunkReader
 from llmlb_dialect_openai.stream.media import MEDIA, MediaReader
 from llmlb_dialect_openai.stream.response import ResponseReader
@@ -65,6 +67,8 @@ _DECODERS: dict[Operation, Callable[[Fields], Decoded]] = {
 _FORM_DECODERS: dict[Operation, Callable[[Form], Decoded]] = {
     Operation.IMAGE_EDIT: decode_image_edit,
     Operation.IMAGE_VARIATION: decode_image_variation,
+    Operation.TRANSCRIPTION: decode_transcription,
+    Operation.TRANSLATION: decode_translation,
 }
 _PLAIN: dict[Operation, Callable[[Call, str], Renderer]] = {
     Operation.CHAT: ChatAnswer,
@@ -73,6 +77,8 @@ _PLAIN: dict[Operation, Callable[[Call, str], Renderer]] = {
     Operation.RESPONSE: ResponseAnswer,
     Operation.RERANK: RerankAnswer,
     Operation.SPEECH: SpeechAnswer,
+    Operation.TRANSCRIPTION: TranscriptAnswer,
+    Operation.TRANSLATION: TranscriptAnswer,
 }
 _STREAMED: dict[Operation, Callable[[Call, str], Renderer]] = {
     Operation.CHAT: ChatStream,
@@ -80,6 +86,7 @@ _STREAMED: dict[Operation, Callable[[Call, str], Renderer]] = {
     Operation.RESPONSE: ResponseStream,
     Operation.IMAGE: ImageStream,
     Operation.SPEECH: SpeechStream,
+    Operation.TRANSCRIPTION: TranscriptStream,
     Operation.IMAGE_EDIT: ImageStream,
 }
 _IMAGES = frozenset({Operation.IMAGE, Operation.IMAGE_EDIT, Operation.IMAGE_VARIATION})
