@@ -63,6 +63,10 @@ class StreamExchange(Exchange):
         self._is_following = self.reader.follow(delivered, identity)
         return self._is_following
 
+    def go_on(self, delivered: Transcript, identity: Identity | None, *, is_capped: bool) -> bool:
+        """Take it for the rest of an answer, as ``StreamReader.go_on`` says; to be called before anything came."""
+        return self.reader.go_on(delivered, identity, is_capped=is_capped)
+
     @property
     def content_length(self) -> int | None:
         """None: an error event may end a stream early."""

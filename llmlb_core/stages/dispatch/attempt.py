@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Coroutine
 from attrs import frozen
 
 from llmlb_core.contracts.endpoint import Exchange, Result
+from llmlb_core.contracts.endpoint_kind import Continuation
 from llmlb_core.contracts.streams import Identity
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Outcome
@@ -51,20 +52,26 @@ class Follows:
     Attributes:
         delivered: What is out of an answer that broke: it is said again, compared and held back.
         identity: What the events of that answer have in common.
+        continuation: What was asked for instead of all: then only the rest is said.
     """
 
     delivered: Transcript
     identity: Identity | None
+    continuation: Continuation | None = None
 
     async def committed(self, exchange: Exchange, lease: Lease) -> None:
-        """Return when *exchange*, which holds back what was delivered, has more.
+        """Return when *exchange*, which holds back what was delivered or goes on with it, has more.
 
         Raises:
             AnswerDiffers: It cannot be compared.
             EndpointFailed: The endpoint of *lease*, which is given back, refuses the call: no fault of it, and no answer either.
         """
         name = lease.endpoint.name
-        if not exchange.follow(self.delivered, self.identity):
+        if self.continuation is None:
+            follows = exchange.follow(self.delivered, self.identity)
+        else:
+            follows = exchange.go_on(self.delivered, self.identity, is_capped=self.continuation.is_capped)
+        if not follows:
             raise AnswerDiffers(f"What endpoint '{name}' would answer cannot be compared with what was delivered.")
         await exchange.committed
         if exchange.status != 200:

@@ -126,8 +126,8 @@ class Dispatch:
             record: Of the call.
             opener: Opens the call under a lease; a ``CallError`` of it counts as a failed attempt.
             rule: What attempts are noted as, such as ``replay``.
-            is_told: Whether another way to go on was tried before: the attempt that broke is noted, and what that way tried does
-                not count here, for an endpoint that gave another answer is well.
+            is_told: Whether another way to go on was tried before: the attempt that broke is noted, and every endpoint may be asked
+                again, within the bounds of the call.
 
         Raises:
             CallError: Nothing is left: the last word.
@@ -137,7 +137,7 @@ class Dispatch:
         further = record.further
         began_at = record.started_at + lease.waited_s if further is None else further.began_at
         failures = [Failure(lease, error, began_at, "" if further is None else further.rule, is_told)]
-        tries = (None if is_told else answer.tries) or self._tries()
+        tries = answer.tries = answer.tries or self._tries()  # kept there for the next way
         return await self._go_on(_Course(call, targets, record, tries, opener, rule), failures)
 
     async def _go_on(self, course: _Course, failures: Sequence[Failure]) -> Answer:
@@ -187,8 +187,10 @@ class Dispatch:
             if isinstance(error, WindowTooSmall):
                 tries.too_long(lease.endpoint, lease.target)
                 continue
-            tries.failed(lease.endpoint, lease.target, error, now)
-            if not failure.is_told:
+            if failure.is_told:
+                tries.another_way(lease.endpoint, lease.target)
+            else:
+                tries.failed(lease.endpoint, lease.target, error, now)
                 record.end_attempt(failure.attempt(now))
 
     async def _next(self, course: _Course) -> tuple[Step, Lease] | None:
