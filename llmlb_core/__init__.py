@@ -123,6 +123,7 @@ if TYPE_CHECKING:
         DrawingStep as DrawingStep,
         ImageRequest as ImageRequest,
         Picture as Picture,
+        PictureFailed as PictureFailed,
         Ranking as Ranking,
         RerankRequest as RerankRequest,
         SpeechRequest as SpeechRequest,
@@ -189,8 +190,8 @@ _HOMES = {
     "domain.explanations": "ExplainedCandidate ExplainedRank Explanation",
     "domain.facts": "EndpointFacts STALE_S",
     "domain.forms": "Form FormFile",
-    "domain.media": "AudioChunk AudioFormat Blob DrawingStep ImageRequest Picture Ranking RerankRequest SpeechRequest "
-    "TranscriptFacts TranscriptSegment TranscriptionRequest Word",
+    "domain.media": "AudioChunk AudioFormat Blob DrawingStep ImageRequest Picture PictureFailed Ranking RerankRequest "
+    "SpeechRequest TranscriptFacts TranscriptSegment TranscriptionRequest Word",
     "domain.models": "Capability Fit LocalModel Manifest ManifestFile ModelFacts Placement Unfit",
     "domain.principals": "Credential Principal Scope",
     "domain.records": "Attempt Record",

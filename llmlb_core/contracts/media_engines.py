@@ -13,6 +13,7 @@ from llmlb_core.domain.media import (
     DrawingStep,
     ImageRequest,
     Picture,
+    PictureFailed,
     Ranking,
     RerankRequest,
     SpeechRequest,
@@ -81,11 +82,21 @@ class TranscriptionEngine(Engine):
 
 
 class ImageEngine(Engine):
-    """Draws pictures."""
+    """Draws pictures.
+
+    Attributes:
+        native_sizes: Width and height that the loaded model draws by itself; a request may name them beside the API's own.
+    """
+
+    native_sizes: tuple[tuple[int, int], ...] = ()
 
     @abstractmethod
-    def draw(self, request: ImageRequest, cancel: Cancel) -> Iterator[DrawingStep | Picture]:
+    def draw(self, request: ImageRequest, cancel: Cancel) -> Iterator[DrawingStep | Picture | PictureFailed]:
         """Yield ``request.n`` pictures in order, and steps before each where ``request.wants_steps``.
+
+        The harness has looked at the heads of ``request.image`` and ``request.mask``: format, size, and that both have one size.
+        A picture has exactly the size asked for, however the model draws. The same seed gives the same picture. Where one picture
+        of several cannot be drawn, yield ``PictureFailed`` for it and go on. Stop soon after ``cancel.is_set``: between steps.
 
         Raises:
             InvalidRequest: A size, image or task that this model cannot do, with the ``param``.

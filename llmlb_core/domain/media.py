@@ -84,21 +84,22 @@ class ImageRequest:
 
     Attributes:
         task: ``generate`` from the prompt alone; ``edit`` of ``image``, within ``mask`` where there is one; ``vary`` ``image``.
-        width: Pixels; likewise ``height``.
+        width: Pixels; likewise ``height``. None = as the model draws by itself, or as ``image`` is shaped.
         steps: How often the picture is refined; None = the model's own.
         guidance: How closely the prompt is followed; None = the model's own.
         seed: Picture *i* is drawn with ``seed + i``; None = by chance.
         image: PNG, JPEG or WebP.
         mask: PNG; where it is transparent the picture may change.
         wants_steps: Whether anybody listens to ``DrawingStep``.
+        previews: How many of the steps of each picture should bring a ``preview``.
     """
 
     task: Literal["generate", "edit", "vary"] = "generate"
     prompt: str = ""
     negative_prompt: str | None = None
     n: int = 1
-    width: int = 1024
-    height: int = 1024
+    width: int | None = 1024
+    height: int | None = 1024
     steps: int | None = None
     guidance: float | None = None
     seed: int | None = None
@@ -107,6 +108,7 @@ class ImageRequest:
     image: Blob | None = None
     mask: Blob | None = None
     wants_steps: bool = False
+    previews: int = 0
 
 
 @frozen(kw_only=True)
@@ -197,22 +199,54 @@ class TranscriptFacts(MediaResult):
 
 @frozen
 class DrawingStep(MediaResult):
-    """Progress: step *step* of *count* of picture *index*, steps from 1."""
+    """Progress: step *step* of *count* of picture *index*, steps from 1.
+
+    Attributes:
+        preview: The picture as far as it is: a PNG file, or nothing.
+    """
 
     index: int
     step: int
     count: int
+    preview: bytes = field(default=b"", repr=False)
 
 
 @frozen
 class Picture(MediaResult):
-    """A finished picture: a PNG file."""
+    """A finished picture: a PNG file.
+
+    Attributes:
+        tokens: How many the prompt has, of the whole call; 0 where the model does not count in them.
+    """
 
     index: int
     png: bytes = field(repr=False)
     width: int
     height: int
     seed: int
+    tokens: int = 0
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens read."""
+        return Usage(prompt_tokens=self.tokens) if self.tokens else None
+
+
+@frozen
+class PictureFailed(MediaResult):
+    """One of several pictures could not be drawn; the others are answered.
+
+    Attributes:
+        reason: A sentence that a client may read.
+    """
+
+    index: int
+    reason: str
+
+    @property
+    def has_content(self) -> bool:
+        """It is told only where another picture is."""
+        return False
 
 
 @frozen

@@ -16,6 +16,7 @@ from llmlb_core.domain.media import (
     ImageRequest,
     MediaResult,
     Picture,
+    PictureFailed,
     Ranking,
     RerankRequest,
     SpeechRequest,
@@ -58,7 +59,9 @@ _REQUESTS = {
         RerankRequest,
     )
 }
-_MEDIA = {cls.__name__: cls for cls in (AudioChunk, TranscriptSegment, TranscriptFacts, DrawingStep, Picture, Ranking)}
+_MEDIA = {
+    cls.__name__: cls for cls in (AudioChunk, TranscriptSegment, TranscriptFacts, DrawingStep, Picture, PictureFailed, Ranking)
+}
 
 
 def encode(value: object) -> bytes:

@@ -28,6 +28,7 @@ from llmlb_dialect_openai.decode.response import decode_response
 from llmlb_dialect_openai.error_document import error_document
 from llmlb_dialect_openai.fields import Fields
 from llmlb_dialect_openai.images import images_of, with_images
+from llmlb_dialect_openai.pictures.gallery import Gallery
 from llmlb_dialect_openai.render.chat_answer import ChatAnswer
 from llmlb_dialect_openai.render.chat_stream import ChatStream
 from llmlb_dialect_openai.render.completion import CompletionAnswer, CompletionStream
@@ -96,6 +97,10 @@ class OpenAIDialect(Dialect):
         Route("/v1/images/edits", Operation.IMAGE_EDIT, Capability.IMAGE_GENERATION, 17 * IMAGE_BYTES, takes_form=True),
         Route("/v1/images/variations", Operation.IMAGE_VARIATION, Capability.IMAGE_GENERATION, IMAGE_BYTES, takes_form=True),
     )
+
+    def __init__(self, gallery: Gallery | None = None) -> None:
+        """Publish pictures in *gallery*; None = their URLs are data URLs."""
+        self._gallery = gallery
 
     def parse(self, route: Route, body: bytes) -> RoutingFields:
         """Decode the routing fields. A missing model is an error, but for embeddings, which may have a default one."""
