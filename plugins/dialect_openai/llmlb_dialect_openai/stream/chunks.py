@@ -94,6 +94,7 @@ class ChunkReader(StreamReader):
         self._means_end = True  # whether finish reasons say that nothing follows; a server may give one in every chunk
         self._is_over = False
         self._is_text = False  # whether the last chunk was text of the first choice, so that the next one probably is
+        self._is_rewritten = False  # whether it goes on with another answer: then it has one of these
         self._echo: Echo | None = None
         self._rest: Rest | None = None
         self._goes_on_as: Identity | None = None
@@ -111,7 +112,7 @@ class ChunkReader(StreamReader):
             if len(pieces) >= MAX_PIECES:
                 self.transcript.fold()
             return events
-        return self._read_steps(events) if self._echo is None else self._read_each(events)
+        return self._read_each(events) if self._is_rewritten else self._read_steps(events)
 
     def ends(self, *, is_certain: bool) -> bool:
         """Ask for a finish reason of every choice; usage that never came is no reason to call a clean end a cut."""
@@ -126,13 +127,14 @@ class ChunkReader(StreamReader):
 
     def follow(self, delivered: Transcript, identity: Identity | None) -> bool:
         """Hold back what was delivered."""
-        self._echo = Echo(delivered)
+        self._is_rewritten, self._echo = True, Echo(delivered)
         self.transcript = self._echo.said
         self._goes_on_as = self.identity = identity
         return True
 
     def go_on(self, delivered: Transcript, identity: Identity | None, *, is_capped: bool) -> bool:
         """Take chunks for the rest of *delivered*, which is text of the first choice."""
+        self._is_rewritten = True
         self._rest = Rest(FIRST_TEXT, delivered.count, identity, is_capped=is_capped)
         self.transcript, self.identity = delivered, identity
         return True
@@ -187,7 +189,7 @@ class ChunkReader(StreamReader):
                 self.has_content = self._is_text = True
             if choice.finish_reason:
                 self._finished.add(0)
-                self.has_content = True
+                self.has_content, self.is_open = True, False
         self._weigh(has_text=bool(text))
 
     def _read_each(self, events: bytes) -> bytes:
