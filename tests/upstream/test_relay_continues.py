@@ -16,7 +16,9 @@ WORDS = ["The", " cat", " sat", " on", " the", " mat."]
 OTHERS = ["A", " dog", " ran."]
 OUT = WORDS[:3]
 TEXT = "".join(WORDS)
-ROLE = b'data: {"id":"second","created":2,"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
+ROLE = (
+    b'data: {"id":"second","created":2,"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
+)
 ASKED = {"role": "user", "content": "hi"}
 COMPLETIONS = "/v1/completions"
 STREAM = chat(stream=True)

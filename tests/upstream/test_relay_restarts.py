@@ -114,15 +114,31 @@ async def test_a_break_that_nobody_can_mend_announces_nothing(relay):
     assert (0, 1) == (call.body.count(b"restart"), call.body.count(b'"error"'))
 
 
-async def test_it_is_counted(relay):
-    """Behind the replay that differed."""
+async def test_rule_10_a_replay_that_differed_is_counted(relay):
+    """Beside what attempts tell: metrics have the number."""
     breaking = Breaking()
     front, *_ = await relay(breaking, other)
-    stats = front.house.pipeline.resume.stats
 
-    await broken(front, breaking, ON)
+    await broken(front, breaking)
+    await front.idle()
 
-    assert (1, 1, 0) == (stats.restarted, stats.differed, stats.replayed)
+    assert ({(): 1.0}, {(): 0.0}) == (measured(front, "replays_differed"), measured(front, "requests_not_kept"))
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/completions"])
+async def test_rule_10_attempts_and_metrics_show_a_restart(relay, path):
+    """In order, each with its rule: what broke, the replay that differed, and what began anew."""
+    breaking = Breaking()
+    front, *_ = await relay(breaking, other)
+    records = []
+    front.house.pipeline.record._observers.append(Listener(records))
+
+    call = await broken(front, breaking, ON, body=BODIES[path], path=path)
+    await front.idle()
+
+    assert call.body.endswith(ANEW + said(OTHERS, "second") + finish(id="second") + END_MARK)
+    assert {("replay", "failed"): 1, ("restart", "completed"): 1} == measured(front, "recoveries")
+    assert {("finished_by_restart",): 1} == measured(front, "streams")
 
 
 async def test_the_official_client_reads_over_the_announcement(relay):

@@ -162,9 +162,7 @@ class Resume:
             return await _open(call, lease, None)
 
         try:
-            anew = await self._dispatch.another(
-                call, targets, answer, error, record, opener, "restart", is_told=_is_told(record)
-            )
+            anew = await self._dispatch.another(call, targets, answer, error, record, opener, "restart", is_told=_is_told(record))
         except CallError:
             raise error from None
         if isinstance(anew, RelayedAnswer) and anew.exchange.status != 200:  # a refusal is no answer to begin with

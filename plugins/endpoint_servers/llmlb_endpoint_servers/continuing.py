@@ -17,11 +17,24 @@ from llmlb_core import Continuation
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 
+_CAPS = ("max_tokens", "max_completion_tokens")
+_ASKING = frozenset(("user", "tool", "system", "developer"))
+"""Roles of a last message that an answer follows; one of the assistant would be gone on with in the whole answer, too."""
 _FREE = frozenset(
     (
         *("model", "messages", "prompt", "stream", "stream_options", "max_tokens", "max_completion_tokens"),
         *("temperature", "top_p", "top_k", "min_p", "typical_p", "seed", "ignore_eos"),
-        *("user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "priority", "cache_salt", "request_id"),
+        *(
+            "user",
+            "metadata",
+            "store",
+            "service_tier",
+            "safety_identifier",
+            "prompt_cache_key",
+            "priority",
+            "cache_salt",
+            "request_id",
+        ),
         *("cache_prompt", "id_slot"),
     )
 )
@@ -62,41 +75,39 @@ def continuation(route: str, body: bytes, delivered: str, *, default_tokens: int
         delivered: The text that is out.
         default_tokens: What a completion without ``max_tokens`` is capped at; None = nothing.
     """
-    # Templates trim messages, and a prompt that ends with a space makes models speak differently.
-    if not delivered or delivered[-1].isspace() or (route == CHAT and delivered[0].isspace()) or _MARKS.search(delivered):
-        return None
     try:
-        document = _decode(body)
-        size = len(delivered.encode())
+        document, size = _decode(body), len(delivered.encode())
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
-    if not all(_is_harmless(name, value) for name, value in document.items()):
+    # Templates trim messages, and a prompt that ends with a space makes models speak differently.
+    is_apt = bool(delivered) and not delivered[-1].isspace() and not _MARKS.search(delivered)
+    if not is_apt or not all(_is_harmless(name, value) for name, value in document.items()):
         return None
-    if route == CHAT:
-        messages = document.get("messages")
-        if not isinstance(messages, list) or not messages or not isinstance(messages[-1], dict):
-            return None
-        if messages[-1].get("role") not in ("user", "tool", "system", "developer"):
-            return None
-        document["messages"] = [*messages, {"role": "assistant", "content": delivered}]
-        document["continue_final_message"], document["add_generation_prompt"] = True, False
-    elif route == COMPLETIONS and isinstance(document.get("prompt"), str):
+    if route == COMPLETIONS and document.get("max_tokens") is None and default_tokens is not None:
+        document["max_tokens"] = default_tokens
+    caps = {name: document[name] for name in _CAPS if document.get(name) is not None}
+    # How many tokens are out is not known, but each is a byte or more: so the answer never gets longer than was asked for. It may
+    # be ended earlier than that, and then that end is not passed on as one.
+    if any(type(cap) is not int or cap <= size for cap in caps.values()) or not _add(route, document, delivered):
+        return None
+    document.update({name: cap - size for name, cap in caps.items()})
+    return Continuation(msgspec.json.encode(document), is_capped=bool(caps))
+
+
+def _add(route: str, document: dict[str, Any], delivered: str) -> bool:
+    """Add what is out to the request; say whether that can be done."""
+    if route == COMPLETIONS and isinstance(document.get("prompt"), str):
         document["prompt"] += delivered
-        if document.get("max_tokens") is None and default_tokens is not None:
-            document["max_tokens"] = default_tokens
-    else:
-        return None
-    is_capped = False
-    for name in ("max_tokens", "max_completion_tokens"):
-        cap = document.get(name)
-        if cap is None or (cap == -1 and default_tokens is None):
-            continue
-        # How many tokens are out is not known, but each is a byte or more: so the answer never gets longer than was asked for.
-        # It may be ended earlier than that, and then that end is not passed on as one.
-        if not isinstance(cap, int) or isinstance(cap, bool) or cap <= size:
-            return None
-        document[name], is_capped = cap - size, True
-    return Continuation(msgspec.json.encode(document), is_capped)
+        return True
+    messages = document.get("messages")
+    if route != CHAT or delivered[0].isspace() or not isinstance(messages, list) or not messages:
+        return False
+    last = messages[-1]
+    if not isinstance(last, dict) or last.get("role") not in _ASKING:
+        return False
+    document["messages"] = [*messages, {"role": "assistant", "content": delivered}]
+    document["continue_final_message"], document["add_generation_prompt"] = True, False
+    return True
 
 
 def _is_harmless(name: str, value: object) -> bool:
