@@ -59,7 +59,10 @@ class Exchange(Protocol):
         ...
 
     def hasten(self, seconds: float) -> None:
-        """Fail with ``EndpointTimeout`` unless a stream's first content comes within *seconds* of the request, head included."""
+        """Fail with ``EndpointTimeout`` unless a stream's first content comes within *seconds* of the request, head included.
+
+        ``math.inf`` = the endpoint's own limit for that holds for its head, too: nothing else could serve the call.
+        """
         ...
 
     def follow(self, delivered: Transcript, identity: Identity | None) -> bool:

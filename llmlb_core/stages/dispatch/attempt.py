@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
+from math import inf
 
 from attrs import frozen
 
@@ -23,6 +24,8 @@ from llmlb_core.stages.dispatch.tries import TOO_SLOW
 from llmlb_core.telemetry.log import get_logger
 from llmlb_core.upstream.refusals import speaks_of_window
 
+ALONE = inf
+"""A limit that is none: nothing else could serve the call, so all that the endpoint may take is waited for, its head included."""
 MAX_HELD = 64
 """Results without content that are held back while failover is still free."""
 
@@ -85,7 +88,8 @@ def attempt(call: Call, lease: Lease, limit_s: float, follows: Follows | None = 
     Args:
         call: Of the endpoint's dialect, or with its canonical request.
         lease: Owned from the first moment.
-        limit_s: How long the first content of a stream may take; 0 = as long as the endpoint's own limits say.
+        limit_s: How long the first content of a stream may take; 0 = as long as the endpoint's own limits say, ``ALONE`` = as its
+            limit for the first content says, whatever that for its head is.
         follows: What it goes on with; None = it is the first.
 
     Raises:
@@ -106,7 +110,7 @@ async def _open(call: Call, lease: Lease, limit_s: float, follows: Follows | Non
     outcome: Outcome | None = Outcome.CANCELLED
     failure: CallError | None = None
     try:
-        if limit_s:
+        if 0 < limit_s < ALONE:
             try:
                 async with asyncio.timeout(limit_s):
                     held = await _until_commit(call, results)

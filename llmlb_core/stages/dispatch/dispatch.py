@@ -16,7 +16,7 @@ from llmlb_core.errors import CallError, ModelLoading, NoEndpoint, QueueFull, Qu
 from llmlb_core.settings.sections import DispatchSettings
 from llmlb_core.stages.acquire import Acquire, Lease
 from llmlb_core.stages.dispatch.answer import Answer
-from llmlb_core.stages.dispatch.attempt import WindowTooSmall, attempt
+from llmlb_core.stages.dispatch.attempt import ALONE, WindowTooSmall, attempt
 from llmlb_core.stages.dispatch.budget import RetryBudget
 from llmlb_core.stages.dispatch.failure import Failure, last_word
 from llmlb_core.stages.dispatch.hedge import Hedge, HedgeFailed
@@ -79,7 +79,7 @@ class Dispatch:
         endpoint = lease.endpoint
         endpoint.call_count += 1
         began_at = self._clock()
-        limit_s = 0.0
+        limit_s = ALONE
         try:
             if not call.stream:
                 return await attempt(call, lease, 0.0)
@@ -89,7 +89,7 @@ class Dispatch:
                 answer = await self._hedge(call, lease, limit_s, record)
             else:
                 answer = await attempt(call, lease, limit_s)
-                if limit_s:
+                if limit_s < ALONE:
                     seconds = self._clock() - began_at
                     if seconds >= SLOW_S or self._patience.knows_any:
                         self._patience.note(endpoint, len(call.body), seconds)
@@ -171,7 +171,11 @@ class Dispatch:
         """Open the call once more; it moves for slowness once at most."""
         call, tries = course.call, course.tries
         endpoint, size = lease.endpoint, len(call.body)
-        if not call.stream or tries.was_slow or not has_other(endpoint, lease.target, course.targets, tries.ids):
+        if not call.stream:
+            return await attempt(call, lease, 0.0)
+        if not has_other(endpoint, lease.target, course.targets, tries.ids):
+            return await attempt(call, lease, ALONE)
+        if tries.was_slow:
             return await attempt(call, lease, 0.0)
         began_at = self._clock()
         answer = await attempt(call, lease, self._patience.limit_s(endpoint, size))
