@@ -37,7 +37,7 @@ class KeptText:
         self._data = bytearray()
         self._is_open = True
 
-    def keep(self, data: bytes) -> None:
+    def keep(self, data: bytes | bytearray) -> None:
         """Append *data*, as far as there is room for it."""
         if not self._is_open:
             return
@@ -48,6 +48,15 @@ class KeptText:
             return
         pool.size += size
         self._data += data
+
+    def fork(self) -> KeptText:
+        """Return another one that begins with the same, and is to be closed on its own."""
+        other = KeptText(self._pool)
+        if self._is_open:
+            other.keep(self._data)
+        else:
+            other.close()
+        return other
 
     @property
     def data(self) -> bytes | None:

@@ -43,6 +43,15 @@ class Transcript:
         """Return what stands before a piece of *channel*: nothing where the last one was of the same."""
         return "" if channel == self.channel else f"\0{channel}\0"
 
+    def fork(self) -> Transcript:
+        """Return another one that begins with the same: what follows may never be delivered. ``kept`` is forked, too."""
+        self.fold()
+        other = Transcript()
+        other.channel, other._hashed_count, other._length = self.channel, self._hashed_count, self._length
+        other._hash = self._hash.copy()  # of this class
+        other.kept = None if self.kept is None else self.kept.fork()
+        return other
+
     @property
     def count(self) -> int:
         """Pieces so far."""

@@ -16,6 +16,7 @@ from attrs import define, field
 from llmlb_testing.doors import open_doors
 from llmlb_testing.upstream import FakeUpstream
 
+from llmlb_core.domain.records import Record
 from llmlb_core.house import House
 from llmlb_core.settings.load import load_settings
 from llmlb_core.settings.sections import Settings
@@ -239,6 +240,27 @@ class Front:
                 await asyncio.sleep(0.01)  # uvloop tells a protocol of its end a turn late
         assert [0] * len(self.servers) == [server.in_flight for server in self.servers]
         assert 0 == self.house.pipeline.acquire.dropped_count
+
+
+class Records(list[Record]):
+    """A feedback that keeps what it is told."""
+
+    def on_end(self, record: Record) -> None:
+        """Keep it."""
+        self.append(record)
+
+
+def records_of(front) -> Records:
+    """Return what is recorded from now on."""
+    records = Records()
+    front.house.pipeline.record._feedbacks = {"test": records}
+    return records
+
+
+def measured(front: Front, name: str) -> dict[tuple[str, ...], float]:
+    """Return the samples of one family of metrics, by their labels."""
+    (family,) = [each for each in front.house._metrics.collect() if each.name == name]
+    return {sample.labels: sample.value for sample in family.samples}
 
 
 def toml_of(*urls: str, models: str | list[str] = '["m"]', extra: str = "", tail: str = "", plugin: str = "") -> str:

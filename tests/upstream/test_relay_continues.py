@@ -6,11 +6,12 @@ import asyncio
 import json
 
 import pytest
-from llmlb_testing.upstream import END_MARK, chunk, delta, finish, sse_head
+from llmlb_testing.upstream import END_MARK, chunk, delta, finish, plain, sse_head
 
-from llmlb_core import Report
+from llmlb_core import Report, Usage
+from llmlb_core.domain.kept_text import KEPT_TEXT_BYTES
 
-from .conftest import CHAT, chat
+from .conftest import CHAT, chat, measured, records_of
 
 WORDS = ["The", " cat", " sat", " on", " the", " mat."]
 OTHERS = ["A", " dog", " ran."]
@@ -103,12 +104,6 @@ async def broken(front, *breaks, body=STREAM, path=CHAT, headers=None):
         await call.until(lambda count=count: text_of(call.body) == "".join(WORDS[:count]))
         server.may_break.set()
     return await call.ended()
-
-
-def recoveries(front):
-    """Return further attempts, by rule and outcome."""
-    families = {each.name: each for each in front.house._metrics.collect()}
-    return {sample.labels: sample.value for sample in families["recoveries"].samples}
 
 
 async def test_rule_7_a_broken_stream_is_continued(opened):
@@ -210,15 +205,182 @@ async def test_rule_10_usage_of_a_continued_stream_is_of_all_of_it(opened):
     assert {"prompt_tokens": 17, "completion_tokens": 6, "total_tokens": 23} == events_of(call.body)[-1]["usage"]
 
 
-async def test_rule_10_metrics_show_what_continued(opened):
-    """The replay that differed, and what went on."""
+async def test_rule_10_attempts_and_metrics_show_what_continued(opened):
+    """In order: what broke, the replay that differed, and what went on. Usage that nobody told is counted over all of it."""
     first, second = Server(3), Server()
     front = await opened(first, second)
+    records = records_of(front)
 
     await broken(front, (first, 3))
     await front.idle()
 
-    assert {("replay", "failed"): 1, ("continue", "completed"): 1} == recoveries(front)
+    shown = [(each.endpoint, each.outcome, each.rule) for each in records[0].all_attempts()]
+    assert [("e0", "failed", ""), ("e1", "failed", "replay"), ("e1", "completed", "continue")] == shown
+    assert Usage(0, len(WORDS), is_counted=True) == records[0].usage
+    assert {("replay", "failed"): 1, ("continue", "completed"): 1} == measured(front, "recoveries")
+    assert {("finished_by_continue",): 1} == measured(front, "streams")
+    assert {(): 0} == measured(front, "kept_text_bytes")
+
+
+async def test_rule_7_an_end_for_length_under_a_lowered_limit_is_no_end(opened):
+    """The client asked for more: it gets what came, and an error instead of a false finish reason."""
+    first, has_it, given = Server(3), asyncio.Event(), []
+
+    async def second(visit):
+        if visit.json.get("continue_final_message"):
+            given.append(visit.json["max_tokens"])
+            visit.send(sse_head(), chunk(delta(WORDS[3])))
+            async with asyncio.timeout(10):
+                await has_it.wait()
+            visit.send(chunk(finish("length")), chunk(END_MARK), chunk(b""))
+        else:
+            visit.send(sse_head(), chunk(delta("A dog")), chunk(finish()), chunk(END_MARK), chunk(b""))
+
+    front = await opened(first, second)
+
+    call = await front.open(chat(stream=True, max_tokens=1000))
+    await call.holds(delta(OUT[-1], id="first", created=1))
+    first.may_break.set()
+    await call.until(lambda: text_of(call.body) == "".join(WORDS[:4]))
+    has_it.set()
+    await call.ended()
+
+    assert [1000 - len("The cat sat")] == given
+    assert (1, 0, 0) == (call.body.count(b"continue_unfinished"), call.body.count(b"[DONE]"), call.body.count(b'"length"'))
+
+
+async def test_rule_7_what_one_server_added_before_it_broke_is_not_given_to_the_next(opened):
+    """Nothing of it was delivered: the next one goes on with what was."""
+    first, third = Server(3), Server()
+
+    async def second(visit):
+        if visit.json.get("continue_final_message"):
+            visit.send(sse_head(), chunk(delta(" wrong") + b'data: {"error":{"message":"out of memory","code":500}}\n\n'))
+        else:
+            visit.send(sse_head(), chunk(delta("A dog")), chunk(finish()), chunk(END_MARK), chunk(b""))
+
+    front = await opened(first, second, third)
+
+    call = await broken(front, (first, 3))
+
+    assert (TEXT, 1) == (text_of(call.body), call.body.count(b"[DONE]"))
+    assert {"The cat sat"} == {body["messages"][-1]["content"] for body in (*first.continued, *third.continued)}
+
+
+async def test_rule_7_an_end_for_length_without_a_limit_is_one(opened):
+    """The window is full, whoever wrote what is in it."""
+    first, second = Server(3), Server(reason="length")
+    front = await opened(first, second)
+
+    call = await broken(front, (first, 3))
+
+    assert (TEXT, 1, 1) == (text_of(call.body), call.body.count(b"[DONE]"), call.body.count(b'"length"'))
+
+
+ODD = {
+    "reasoning": b'data: {"choices":[{"index":0,"delta":{"reasoning_content":"so"}}]}\n\n',
+    "a tool call": b'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"name":"f"}}]}}]}\n\n',
+    "a second choice": b'data: {"choices":[{"index":1,"delta":{"content":"x"}}]}\n\n',
+    "a tag of reasoning": delta("</think> so"),
+    "a space at its end": delta(" "),
+    "what nobody knows": b'data: {"choices":[{"index":0,"delta":{"audio":{"id":"x"}}}]}\n\n',
+    "a finish reason": finish(),
+    "a zero character": delta("\0"),
+}
+
+
+@pytest.mark.parametrize("more", ODD.values(), ids=ODD)
+async def test_rule_7_answers_that_are_more_than_text_are_not_continued(opened, more):
+    """What is out could not be given to a server so that it means the same there."""
+    has_it = asyncio.Event()
+
+    async def breaking(visit):
+        visit.send(sse_head(), chunk(delta("The") + more))
+        async with asyncio.timeout(10):
+            await has_it.wait()
+        visit.reset()
+
+    second = Server()
+    front = await opened(breaking, second)
+
+    call = await front.open(chat(stream=True, stream_options={"include_usage": True}))
+    await call.holds(more)
+    has_it.set()
+    await call.ended()
+
+    assert (1, 0) == (call.body.count(b'"error"'), call.body.count(b"[DONE]"))
+    assert [] == second.continued
+    await front.idle()
+    assert 0 == front.house.pipeline.resume.stats.texts.size
+
+
+@pytest.mark.parametrize("size", [KEPT_TEXT_BYTES - 10, KEPT_TEXT_BYTES + 1])
+async def test_rule_7_text_is_kept_up_to_a_bound(opened, size):
+    """Beyond it nothing goes on with it, which is counted."""
+    has_it, given = asyncio.Event(), []
+
+    async def breaking(visit):
+        visit.send(sse_head(), *(chunk(delta("x" * (size // 4))) for _ in range(4)), chunk(delta("x" * (size % 4) + "!")))
+        async with asyncio.timeout(10):
+            await has_it.wait()
+        visit.reset()
+
+    async def second(visit):
+        if visit.json.get("continue_final_message"):
+            given.append(visit.json["messages"][-1]["content"])
+        visit.send(sse_head(), chunk(delta(" end")), chunk(finish()), chunk(END_MARK), chunk(b""))
+
+    front = await opened(breaking, second)
+
+    call = await front.open(STREAM)
+    await call.holds(b"!")
+    has_it.set()
+    await call.ended()
+
+    is_kept = size < KEPT_TEXT_BYTES
+    assert ["x" * size + "!"] * is_kept == given
+    assert {("request",): 0, ("text",): int(not is_kept)} == measured(front, "streams_not_kept")
+
+
+@pytest.mark.parametrize("options", [{"kind": "sglang"}, {"version": None}, {"settings": "continue_streams = false"}], ids=str)
+async def test_rule_7_nothing_is_guessed(opened, options):
+    """A kind that does not document it, a version that nobody knows, an operator who does not want it."""
+    first, second = Server(3), Server()
+    front = await opened(first, second, **options)
+
+    call = await broken(front, (first, 3))
+
+    assert (1, [], 0) == (call.body.count(b'"error"'), second.continued, front.house.pipeline.resume.stats.texts.size)
+
+
+async def test_rule_7_only_the_same_model_continues(opened):
+    """Two models in one answer would be told as one."""
+    first, second = Server(3), Server()
+    tail = 'continue_streams = true\n[models.m]\nfallback = ["n"]'
+    front = await opened(first, second, models=['["m"]', '["n"]'], settings=tail)
+
+    call = await broken(front, (first, 3))
+
+    assert (TEXT, []) == (text_of(call.body), second.continued)
+    assert 1 == len(first.continued)
+
+
+async def test_rule_7_a_server_that_refuses_to_go_on_is_an_error_as_before(opened):
+    """Such as llama.cpp's where a model thinks: the client reads why its stream broke."""
+    first = Server(3)
+
+    async def refusing(visit):
+        if visit.json.get("continue_final_message"):
+            visit.send(plain({"error": {"message": "prefill is incompatible", "type": "invalid_request_error"}}, 400))
+        else:
+            visit.send(sse_head(), chunk(delta("A dog")), chunk(finish()), chunk(END_MARK), chunk(b""))
+
+    front = await opened(first, refusing, settings="max_attempts = 3")
+
+    call = await broken(front, (first, 3))
+
+    assert ("".join(OUT), 1) == (text_of(call.body), call.body.count(b'"error"'))
+    assert b"incompatible" not in call.body
 
 
 DECLINED = {

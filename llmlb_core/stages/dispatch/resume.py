@@ -22,7 +22,7 @@ from llmlb_core.errors import AnswerDiffers, CallError
 from llmlb_core.stages.acquire import Lease
 from llmlb_core.stages.dispatch.answer import Answer, RelayedAnswer
 from llmlb_core.stages.dispatch.attempt import Follows, attempt
-from llmlb_core.stages.dispatch.continuing import Course, keep_text
+from llmlb_core.stages.dispatch.continuing import Course, forget_text, keep_text
 from llmlb_core.stages.dispatch.dispatch import Dispatch
 
 KEPT_BYTES = 256 * 1024
@@ -86,7 +86,8 @@ class Resume:
             CallError: It broke, and nothing can go on with it.
         """
         kept = self._keep(call, answer) if call.stream else 0
-        text = keep_text(self.stats.texts, targets, answer) if kept and self._may_continue else None
+        if kept and self._may_continue:
+            keep_text(self.stats.texts, targets, answer)
         was_restarted = False
         try:
             while True:
@@ -105,11 +106,11 @@ class Resume:
                         if was_restarted or same is not error:
                             raise
                         answer = await self._restarted(call, targets, broken, error, record, begin_anew)
+                        forget_text(broken)
                         was_restarted = True
         finally:
             self._kept_bytes -= kept
-            if text is not None:
-                text.close()
+            forget_text(answer)
             await _close(answer)
 
     async def _gone_on(self, call: Call, targets: Sequence[Target], answer: Answer, error: CallError, record: Record) -> Answer:

@@ -228,9 +228,8 @@ async def test_rule_7_a_stream_that_breaks_is_continued_by_a_real_server(llama, 
         for name, url in (("breaking", upstream.url), ("real", llama)):
             with (tmp_path / "llmlb.toml").open("a") as file:
                 file.write("" if file.tell() else TOML)
-                file.write(
-                    f'[[endpoints]]\nname = "{name}"\nurl = "{url}"\nkind = "llamacpp"\nmodels = ["m"]\napi_key = {{ file = "key" }}\n'
-                )
+                file.write(f'[[endpoints]]\nname = "{name}"\nurl = "{url}"\nkind = "llamacpp"\nmodels = ["m"]\n')
+                file.write('api_key = { file = "key" }\n')
         settings = load_settings(environ={"LLMLB_DATA_DIR": str(tmp_path)})
         async with open_doors(settings) as doors, aiohttp.ClientSession(doors.url, timeout=aiohttp.ClientTimeout(60)) as http:
             body = b""
