@@ -33,6 +33,12 @@ class Operation(StrEnum):
     IMAGE_VARIATION = "image_variation"
 
 
+MEDIA = frozenset({
+    Operation.SPEECH, Operation.TRANSCRIPTION, Operation.TRANSLATION,
+    Operation.IMAGE, Operation.IMAGE_EDIT, Operation.IMAGE_VARIATION,
+})  # fmt: skip
+"""Sound and pictures: no tokens flow, so rules about how fast they should do not hold."""
+
 _process = f"-{os.urandom(5).hex()}"
 _count = itertools.count(int.from_bytes(os.urandom(3), "big"))
 

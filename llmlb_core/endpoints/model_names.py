@@ -16,10 +16,15 @@ _SHOWN = 60
 
 # Only what many makers' names have in common; a server, or the operator, knows better.
 _RULES: tuple[tuple[re.Pattern[str], tuple[Capability, ...]], ...] = (
-    (re.compile(r"(^|/)embed|[-_]embed"), (Capability.EMBEDDING,)),
+    (re.compile(r"rerank"), (Capability.RERANK,)),
+    (re.compile(r"(^|[-_/.])rerank"), (Capability.RERANK,)),
+    (re.compile(r"(^|/)embed|[-_]embed|(^|[-_/.])(bge|gte|e5)[-_]"), (Capability.EMBEDDING,)),
     (re.compile(r"(^|[-_/.])whisp|(^|[-_/.])(asr|stt|transcribe)([-_/.:]|$)|speech-to-text"), (Capability.SPEECH_TO_TEXT,)),
-    (re.compile(r"(^|[-_/.])tts([-_/.:\d]|$)|text-to-speech"), (Capability.TEXT_TO_SPEECH,)),
-    (re.compile(r"diffusion|(^|[-_/.])(sdxl|dall-e|text-to-image)([-_/.:]|$)"), (Capability.IMAGE_GENERATION,)),
+    (re.compile(r"(^|[-_/.])x?tts([-_/.:\d]|$)|text-to-speech|(^|[-_/.])(kokoro|piper)[-_]"), (Capability.TEXT_TO_SPEECH,)),
+    (
+        re.compile(r"diffusion|(^|[-_/.])(sdxl|sd[-_]?[123]\.?\d?|dall-e|flux|text-to-image)([-_/.:\d]|$)|(^|[-_/.])gpt-image"),
+        (Capability.IMAGE_GENERATION,),
+    ),
     (re.compile(r"[-_.](vl|vision)([-_/.:]|$)|(^|/)llava"), (Capability.TEXT_GENERATION, Capability.VISION)),
 )
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from llmlb_core.contracts.endpoint import Endpoint, Result
-from llmlb_core.domain.calls import Call, Operation
+from llmlb_core.domain.calls import MEDIA, Call, Operation
 from llmlb_core.endpoints.rename import rename_model
 from llmlb_core.errors import EndpointFailed, InternalError
 from llmlb_core.settings.sections import EndpointSettings
 from llmlb_core.upstream.address import Address
 from llmlb_core.upstream.exchange import Exchange
+from llmlb_core.upstream.form_body import FormBody
 from llmlb_core.upstream.limits import Limits
+from llmlb_core.upstream.media import FlowingExchange, MediaStreamExchange
 from llmlb_core.upstream.pool import Pool
 from llmlb_core.upstream.stream import StreamExchange
 from llmlb_core.upstream.sweep import Sweep
+from llmlb_core.upstream.uploading import UploadExchange, UploadStreamExchange
 
+_JSON = b"\r\ncontent-type: application/json\r\n"
 PASSED_ON = ("traceparent", "tracestate")
 """The client's headers that a server sees, the second only with the first; above all no credential is among them."""
 
@@ -36,6 +40,10 @@ class ServerEndpoint(Endpoint):
         limits = settings.timeouts
         self.switch_s = limits.switch_s
         self._limits = Limits(limits.connect_s, limits.head_s, limits.first_token_s, limits.idle_s, limits.plain_s)
+        # The first event of a picture or a transcript may be all of it, and much lies between two.
+        self._media_limits = Limits(
+            limits.connect_s, limits.plain_s, limits.plain_s, max(limits.idle_s, limits.first_token_s), limits.plain_s
+        )
         lines = ["content-type: application/json", "accept: */*", "accept-encoding: identity", "user-agent: llmlb"]
         if key:
             lines.append(f"authorization: Bearer {key}")
@@ -64,17 +72,33 @@ class ServerEndpoint(Endpoint):
 
     def relay(self, call: Call, model: str) -> Exchange:
         """Send the body as it is, but for the model's name where an alias was used."""
+        operation = call.route.operation
+        if operation in MEDIA:
+            return self._relay_media(call, model)
         body = call.body if call.model == model else rename_model(call.body, model)
-        if call.stream and call.route.operation is not Operation.EMBEDDING:  # which is never streamed, whatever the body says
+        if call.stream and operation is not Operation.EMBEDDING:  # which is never streamed, whatever the body says
             exchange: Exchange = StreamExchange(self._pool, self._limits, self._sweep, self.name, call.dialect.reader(call))
         else:
             exchange = Exchange(self._pool, self._limits, self._sweep, self.name)
         head = self._heads.get(call.route.path) or self._head(call.route.path)
-        headers = call.head.headers
-        extra = b""
-        if "traceparent" in headers:
-            extra = b"".join([_line(name, headers[name]) for name in PASSED_ON if name in headers])
+        extra = _passed_on(call.head.headers) if "traceparent" in call.head.headers else b""
         exchange.start(b"%sx-request-id: %s\r\n%scontent-length: %d\r\n\r\n%s" % (head, call.id.encode(), extra, len(body), body))
+        return exchange
+
+    def _relay_media(self, call: Call, model: str) -> Exchange:
+        """Send a call about sound or pictures: as the client wrote it, a form written anew."""
+        parts = self._pool, self._media_limits, self._sweep, self.name
+        head = self._heads.get(call.route.path) or self._head(call.route.path)
+        own = b"x-request-id: %s\r\n%s" % (call.id.encode(), _passed_on(call.head.headers))
+        if call.form is not None:
+            form = FormBody.of(call.form, model)
+            upload = UploadStreamExchange(*parts, call.dialect.reader(call)) if call.stream else UploadExchange(*parts)
+            head = head.replace(_JSON, b"\r\ncontent-type: %s\r\n" % form.content_type.encode())
+            upload.upload(b"%s%scontent-length: %d\r\n\r\n" % (head, own, form.length), form)
+            return upload
+        body = call.body if call.model == model else rename_model(call.body, model)
+        exchange = MediaStreamExchange(*parts, call.dialect.reader(call)) if call.stream else FlowingExchange(*parts)
+        exchange.start(b"%s%scontent-length: %d\r\n\r\n%s" % (head, own, len(body), body))
         return exchange
 
     async def open(self, call: Call, model: str) -> AsyncIterator[Result]:
@@ -94,6 +118,13 @@ class ServerEndpoint(Endpoint):
         """Return the head up to the call's own lines; the path is the endpoint's and the route's, never the client's."""
         head = self._heads[path] = f"POST {self._base_path}{path}{self._tail}".encode("latin-1")
         return head
+
+
+def _passed_on(headers: Mapping[str, str]) -> bytes:
+    """Return those of the client's headers that a server sees."""
+    if "traceparent" not in headers:
+        return b""
+    return b"".join([_line(name, headers[name]) for name in PASSED_ON if name in headers])
 
 
 def _line(name: str, value: str) -> bytes:

@@ -17,6 +17,7 @@ InstanceState = Callable[[str], tuple[str, str | None]]
 APIS: dict[Capability, tuple[str, ...]] = {
     Capability.TEXT_GENERATION: ("chat_completions", "completions", "responses"),
     Capability.EMBEDDING: ("embeddings",),
+    Capability.RERANK: ("rerank",),
     Capability.SPEECH_TO_TEXT: ("audio_transcriptions",),
     Capability.TEXT_TO_SPEECH: ("audio_speech",),
     Capability.IMAGE_GENERATION: ("images_generations",),

@@ -9,7 +9,7 @@ import time
 from llmlb_core.contracts.dialect import Dialect, Renderer
 from llmlb_core.contracts.endpoint import Exchange, Result
 from llmlb_core.contracts.outlet import Outlet
-from llmlb_core.domain.calls import Call
+from llmlb_core.domain.calls import MEDIA, Call
 from llmlb_core.domain.endpoints import Outcome
 from llmlb_core.domain.records import Record
 from llmlb_core.domain.results import Delivered
@@ -53,9 +53,12 @@ class Rendering:
             self._headers.append(("x-estimated-wait", str(math.ceil(waiting.estimate_s))))
 
     def keep_open(self, call: Call, every_s: float) -> None:
-        """Send a comment every *every_s* seconds until content goes out, so that nobody on the way gives up on the stream."""
+        """Send a comment every *every_s* seconds until content goes out, so that nobody on the way gives up on the stream.
+
+        Not where a server may answer a wish for a stream with all at once, as it may of sound and pictures.
+        """
         self._call = call
-        if every_s > 0:
+        if every_s > 0 and call.route.operation not in MEDIA:
             self.heartbeat = asyncio.get_running_loop().call_later(every_s, self._beat, every_s)
 
     def _beat(self, every_s: float) -> None:

@@ -24,12 +24,13 @@ class Connection(asyncio.Protocol):
         is_reused: Whether it has answered before: the server may have closed it while we were about to use it.
         is_lost: Whether it is closed for good.
         idle_since: When it came back to the pool, on the loop's clock.
+        is_sending: Whether the rest of an upload is on its way, piece by piece; set by the exchange that sends it.
         on_body: httptools calls it with each piece of a body; C calls C.
     """
 
     __slots__ = (
-        "_bare_bytes", "_exchange", "_has_length", "_is_overrun", "_is_whole", "_keeps_alive", "_parser", "_parts", "_pool",
-        "_whole_parts", "idle_since", "is_lost", "is_reused", "on_body", "transport",
+        "_bare_bytes", "_exchange", "_has_length", "_is_full", "_is_overrun", "_is_whole", "_keeps_alive", "_parser", "_parts",
+        "_pool", "_room", "_whole_parts", "idle_since", "is_lost", "is_reused", "is_sending", "on_body", "transport",
     )  # fmt: skip
 
     def __init__(self, pool: Pool) -> None:
@@ -40,7 +41,8 @@ class Connection(asyncio.Protocol):
         self.on_body = self._parts.append
         self._parser = httptools.HttpResponseParser(self)
         self.transport: asyncio.Transport
-        self.is_reused = self.is_lost = False
+        self.is_reused = self.is_lost = self.is_sending = self._is_full = False
+        self._room: asyncio.Future[None] | None = None
         self.idle_since = 0.0
         self._bare_bytes = self._whole_parts = 0
         self._has_length = self._is_whole = self._is_overrun = self._keeps_alive = False
@@ -95,6 +97,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the exchange: an answer without a length is complete, any other is cut."""
         self.is_lost = True
+        if self._room is not None:
+            self.resume_writing()
         self._pool.forget(self)
         exchange = self._exchange
         if exchange is None:
@@ -106,10 +110,21 @@ class Connection(asyncio.Protocol):
         self._exchange = None
 
     def pause_writing(self) -> None:
-        """The server reads slowly: the request waits in the transport's buffer, which is as large as the request."""
+        """The server reads slowly: a request waits in the transport's buffer, the rest of an upload where it is."""
+        self._is_full = True
 
     def resume_writing(self) -> None:
-        """See ``pause_writing``."""
+        """The server has read."""
+        self._is_full = False
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    async def drained(self) -> None:
+        """Return when more may be written, or the connection is lost."""
+        if self._is_full and not self.is_lost:
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
+            self._room = None
 
     def abort(self) -> None:
         """End the connection: nobody wants its answer."""
@@ -181,7 +196,8 @@ class Connection(asyncio.Protocol):
         parts = self._parts
         if self._is_overrun:
             del parts[self._whole_parts :]
-        if self._keeps_alive and not self._is_overrun and not transport.get_write_buffer_size() and not transport.is_closing():
+        is_in_step = not self._is_overrun and not self.is_sending and not transport.get_write_buffer_size()
+        if self._keeps_alive and is_in_step and not transport.is_closing():
             self.is_reused = True
             self._pool.put(self)
         else:

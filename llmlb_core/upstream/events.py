@@ -8,17 +8,18 @@ MAX_EVENT_BYTES = 4 * 1024 * 1024
 
 
 class EventTooLarge(Exception):
-    """An event is longer than ``MAX_EVENT_BYTES``."""
+    """An event is longer than it may be."""
 
 
 class PartialEvent:
     """The beginning of an event whose end has not come yet."""
 
-    __slots__ = ("_begun",)
+    __slots__ = ("_begun", "_max_bytes")
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
+    def __init__(self, max_bytes: int = MAX_EVENT_BYTES) -> None:
+        """Begin with nothing; *max_bytes* is what an event may have."""
         self._begun = bytearray()
+        self._max_bytes = max_bytes
 
     def __bool__(self) -> bool:
         """Whether something waits for its end."""
@@ -42,7 +43,7 @@ class PartialEvent:
             begun += data[:end]
             whole = bytes(begun)
             self._begun = begun = bytearray(data[end:])
-        if len(begun) > MAX_EVENT_BYTES:
+        if len(begun) > self._max_bytes:
             raise EventTooLarge
         return whole
 

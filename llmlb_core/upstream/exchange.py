@@ -62,8 +62,7 @@ class Exchange(Incoming):
         if connection is None:
             self._dialing = self._loop.create_task(self._dial(), name="connect")
         else:
-            self._connection = connection
-            connection.send(self, request)
+            self._send(connection)
 
     def hasten(self, seconds: float) -> None:
         """Fail unless the first content of a stream comes within *seconds* of the request; of no meaning for a plain answer."""
@@ -234,8 +233,11 @@ class Exchange(Incoming):
             if connection.is_lost:
                 self.lost(connection)
                 return
-            self._connection = connection
-            connection.send(self, self._request)
+            self._send(connection)
+
+    def _send(self, connection: Connection) -> None:
+        self._connection = connection
+        connection.send(self, self._request)
 
     def _lose(self, error: CallError) -> None:
         """No connection came about."""

@@ -20,6 +20,8 @@ REFUSAL_S = 1.0
 """A refusal's body is waited for so long."""
 REUSED_S = 1.0
 """A kept connection that is lost this soon after a request was sent had been closed by the server before."""
+SEND_S = 60.0
+"""A server that takes nothing of an upload for so long is given up."""
 CLIENT_READ_S = 60.0
 """A client that reads nothing for so long has left."""
 

@@ -113,7 +113,7 @@ async def test_routes_and_callers_can_be_named(tmp_path, open_app_at, new_node):
             "?path=/v1/nothing",
             400,
             "invalid_value",
-            "'/v1/nothing', which is no inference route; there are: /v1/chat",
+            "'/v1/nothing', which is no inference route; there are: /v1/audio",
         ),
         ({"messages": []}, "", 400, "missing_required_parameter", "model"),
         ([], "", 400, "invalid_json", ""),

@@ -10,22 +10,6 @@ from llmlb_core.errors import BodyTooLarge
 from llmlb_core.uploads.reader import Uploads
 from llmlb_core.uploads.spool import Spool
 
-BOUNDARY = "b-17"
-CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
-
-
-def part(name: str, value: bytes | str, filename: str | None = None, *headers: str) -> bytes:
-    """Return one part."""
-    data = value.encode() if isinstance(value, str) else value
-    shown = "" if filename is None else f'; filename="{filename}"'
-    lines = [f'Content-Disposition: form-data; name="{name}"{shown}', *headers]
-    return f"--{BOUNDARY}\r\n".encode() + "\r\n".join(lines).encode() + b"\r\n\r\n" + data + b"\r\n"
-
-
-def form(*parts: bytes) -> bytes:
-    """Return a whole form."""
-    return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
-
 
 @define(eq=False)
 class Pieces(Outlet):

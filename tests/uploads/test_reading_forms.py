@@ -7,10 +7,11 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from llmlb_testing.forms import BOUNDARY, CONTENT_TYPE, form, part
 
 from llmlb_core.errors import CallError
 
-from .conftest import BOUNDARY, CONTENT_TYPE, Pieces, cut, form, part
+from .conftest import Pieces, cut
 
 MIB = 1024 * 1024
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from attrs import frozen
 
-from llmlb_core.domain.calls import Call
+from llmlb_core.domain.calls import MEDIA, Call
 from llmlb_core.domain.endpoints import Outcome, Target
 from llmlb_core.domain.records import Record
 from llmlb_core.errors import CallError, ModelLoading, NoEndpoint, QueueFull, QueueTimeout
@@ -81,7 +81,7 @@ class Dispatch:
         began_at = self._clock()
         limit_s = ALONE
         try:
-            if not call.stream:
+            if not call.stream or call.route.operation in MEDIA:  # sound and pictures are not slow as text is
                 return await attempt(call, lease, 0.0)
             if has_other(endpoint, lease.target, targets, _NOBODY):
                 limit_s = self._patience.limit_s(endpoint, len(call.body))
@@ -171,7 +171,7 @@ class Dispatch:
         """Open the call once more; it moves for slowness once at most."""
         call, tries = course.call, course.tries
         endpoint, size = lease.endpoint, len(call.body)
-        if not call.stream:
+        if not call.stream or call.route.operation in MEDIA:
             return await attempt(call, lease, 0.0)
         if not has_other(endpoint, lease.target, course.targets, tries.ids):
             return await attempt(call, lease, ALONE)

@@ -16,11 +16,13 @@ _WORDS: dict[str, Capability] = {
     **dict.fromkeys(("audio_transcription", "transcription", "transcribe", "asr"), Capability.SPEECH_TO_TEXT),
     **dict.fromkeys(("audio_speech", "speech", "tts"), Capability.TEXT_TO_SPEECH),
     **dict.fromkeys(("images", "image"), Capability.IMAGE_GENERATION),
+    **dict.fromkeys(("reranker", "reranking", "rank"), Capability.RERANK),
     **{each.value: each for each in Capability},
 }
 _APIS: dict[Capability, tuple[str, ...]] = {
     Capability.TEXT_GENERATION: ("chat_completions", "completions"),
     Capability.EMBEDDING: ("embeddings",),
+    Capability.RERANK: ("rerank",),
     Capability.SPEECH_TO_TEXT: ("audio_transcriptions",),
     Capability.TEXT_TO_SPEECH: ("audio_speech",),
     Capability.IMAGE_GENERATION: ("images_generations",),

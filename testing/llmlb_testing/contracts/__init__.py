@@ -21,10 +21,12 @@ from llmlb_testing.contracts.dialect import DialectContract
 from llmlb_testing.contracts.embedding_engine import EmbeddingEngineContract
 from llmlb_testing.contracts.endpoint_kind import EndpointKindContract
 from llmlb_testing.contracts.filter import FilterContract
+from llmlb_testing.contracts.image_engine import ImageEngineContract
 from llmlb_testing.contracts.modelformat import ModelFormatContract
 from llmlb_testing.contracts.modelstore import ModelStoreContract
 from llmlb_testing.contracts.picker import PickerContract
 from llmlb_testing.contracts.plugin import PluginContract
+from llmlb_testing.contracts.rerank_engine import RerankEngineContract
 from llmlb_testing.contracts.router import RouterContract
 from llmlb_testing.contracts.scorer import ScorerContract
 from llmlb_testing.contracts.text_engine import TextEngineContract
@@ -38,10 +40,12 @@ __all__ = [
     "EmbeddingEngineContract",
     "EndpointKindContract",
     "FilterContract",
+    "ImageEngineContract",
     "ModelFormatContract",
     "ModelStoreContract",
     "PickerContract",
     "PluginContract",
+    "RerankEngineContract",
     "RouterContract",
     "ScorerContract",
     "TextEngineContract",

@@ -45,6 +45,20 @@ def routing_fields(body: bytes) -> RoutingFields:
     return routing
 
 
+class _Speech(msgspec.Struct):
+    stream_format: object = None
+
+
+def speech_routing_fields(body: bytes) -> RoutingFields:
+    """As ``routing_fields``: speech is streamed as events where ``stream_format`` says ``sse``."""
+    fields = routing_fields(body)
+    try:
+        format_ = msgspec.json.decode(body, type=_Speech).stream_format
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return fields
+    return RoutingFields(fields.model, format_ == "sse")
+
+
 def load(body: bytes) -> Fields:
     """Decode the whole body, which must be an object.
 

@@ -26,6 +26,10 @@ class _EmbeddingBody(msgspec.Struct):
     encoding_format: Literal["float", "base64"] | None = None
 
 
+class _RerankBody(msgspec.Struct):
+    return_documents: bool | None = None
+
+
 class _Reasoning(msgspec.Struct):
     effort: str | None = None
     summary: str | None = None
@@ -58,6 +62,7 @@ class ResponseView(msgspec.Struct):
 
 _CHAT = msgspec.json.Decoder(_ChatBody)
 _EMBEDDING = msgspec.json.Decoder(_EmbeddingBody)
+_RERANK = msgspec.json.Decoder(_RerankBody)
 _RESPONSE = msgspec.json.Decoder(ResponseView)
 
 
@@ -92,3 +97,8 @@ class ChatView:
 def wants_base64(body: bytes) -> bool:
     """Whether embeddings are asked for as base64."""
     return _read(_EMBEDDING, body, _EmbeddingBody()).encoding_format == "base64"
+
+
+def wants_documents(body: bytes) -> bool:
+    """Whether a ranking shall bring its documents along."""
+    return bool(_read(_RERANK, body, _RerankBody()).return_documents)

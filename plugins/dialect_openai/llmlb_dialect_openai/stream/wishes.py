@@ -31,6 +31,14 @@ def choice_count(call: Call) -> int:
     return count if isinstance(count, int) and count > 0 else 1
 
 
+def picture_count(call: Call) -> int:
+    """Return how many pictures a call asks for; 1 where it asks for something else."""
+    told = getattr(call.fields, "n", 1) if call.form is None else call.form.text("n")
+    if isinstance(told, str):
+        told = int(told) if told.isascii() and told.isdigit() and len(told) < 4 else 1
+    return told if isinstance(told, int) and told > 0 else 1
+
+
 def prompt_count(call: Call) -> int:
     """Return how many prompts a completion has."""
     try:
