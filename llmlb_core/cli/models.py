@@ -12,7 +12,9 @@ import click
 
 from llmlb_core.cli.context import CliContext, pass_cli
 from llmlb_core.cli.first_call import first_call
+from llmlb_core.cli.models_table import table_lines, with_running
 from llmlb_core.cli.progress import Progress, size_text
+from llmlb_core.cli.running import ask_running
 from llmlb_core.errors import ModelUnknown
 
 if TYPE_CHECKING:
@@ -92,7 +94,11 @@ def _of_bundle(cli: CliContext, catalogue: Catalogue, name: str, members: Sequen
 @_as_json
 @pass_cli
 def list_models(cli: CliContext, as_json: bool) -> None:
-    """List all models with the engine that runs each, or why none does."""
+    """List all models: what each does, how large it is, where it lies, which engine runs it, or why none does.
+
+    What is loaded, and how much memory that takes, the server says that runs here (at LLMLB_URL, else where the settings have it),
+    to whoever has a key of it in LLMLB_API_KEY.
+    """
     _list(cli, as_json)
 
 
@@ -192,38 +198,18 @@ def _list(cli: CliContext, as_json: bool) -> None:
     from llmlb_core.models.report import list_document
 
     catalogue = _catalogue(cli)
-    rows = list_document(catalogue, cli.host.registry.engines, machine_devices())
+    running = ask_running(cli.settings, cli.environ)
+    rows = with_running(list_document(catalogue, cli.host.registry.engines, machine_devices()), running)
+    if running.note is not None:
+        print(running.note, file=sys.stderr)
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     if not rows:
         print("No model is installed; llmlb models add starter fetches a small one.", file=sys.stderr)
         return
-    for line in _table(rows):
+    for line in table_lines(rows):
         print(line)
-
-
-def _table(rows: Iterable[dict[str, Any]]) -> Iterable[str]:
-    """Yield the lines of the table; a model with a reason has a second line that gives it."""
-    cells: list[tuple[str, ...]] = [("MODEL", "ALSO CALLED", "FORMAT", "SIZE", "CONTEXT", "ENGINE", "STATE", "")]
-    for row in rows:
-        kind = " ".join(part for part in (row["format"], row["quantization"]) if part)
-        size = size_text(row["size_bytes"]) if row["size_bytes"] else "-"
-        texts: tuple[str | None, ...] = (
-            row["id"],
-            ", ".join(row["aliases"]),
-            kind,
-            size,
-            str(row["context_tokens"] or "-"),
-            row["engine"],
-            row["state"],
-        )
-        cells.append((*(text or "-" for text in texts), row["reason"] or ""))
-    widths = [max(len(cell[column]) for cell in cells) for column in range(7)]
-    for cell in cells:
-        yield "  ".join(f"{text:<{width}}" for text, width in zip(cell, widths, strict=False)).rstrip()
-        if cell[7]:
-            yield f"    {cell[7]}"
 
 
 def _show_lines(document: dict[str, Any]) -> Iterable[str]:

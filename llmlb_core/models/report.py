@@ -70,6 +70,7 @@ def _row(catalogue: Catalogue, model: LocalModel, engines: Mapping[str, HasEngin
         "context_tokens": model.context_tokens or model.facts.context_tokens,
         "capabilities": [capability.value for capability in model.capabilities],
         "reference": installation.manifest.reference if installation is not None else None,
+        "directory": str(model.directory) if model.directory is not None else None,
     }
 
 
@@ -88,6 +89,7 @@ def _unserved(catalogue: Catalogue, problem: Problem) -> Document:
         "context_tokens": None,
         "capabilities": [],
         "reference": manifest.reference if manifest is not None else None,
+        "directory": str(catalogue.installed.files_directory(installation)) if installation is not None else None,
     }
 
 

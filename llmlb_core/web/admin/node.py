@@ -42,6 +42,7 @@ def blueprint(house: House) -> Blueprint:
                     "state": each.state,
                     "active_requests": each.in_flight,
                     "max_concurrent_requests": each.max_in_flight,
+                    "memory_bytes": each.memory_bytes,
                 }
                 for each in instances
             ],
