@@ -47,7 +47,7 @@ class DiffusersEngine(ImageEngine):
 
     name: ClassVar[str] = "diffusers"
     formats: ClassVar[tuple[str, ...]] = ("diffusers",)
-    supports: ClassVar[frozenset[Feature]] = frozenset({"seed"})
+    supports: frozenset[Feature] = frozenset({"seed"})
     options_class: ClassVar[type | None] = DiffusersOptions
 
     def __init__(self) -> None:
