@@ -38,6 +38,8 @@ def test_one_fresh_server_answers_every_kind_of_call():
     may not be missing.
     """
     kinds = [kind for plugin, found in KINDS_BY_PLUGIN.items() if (ROOT / "plugins" / plugin).is_dir() for kind in found]
+    if "text_to_speech" not in kinds and "speech_to_text" in kinds:
+        kinds.remove("speech_to_text")  # what is heard is what was spoken before
     needs = [word for kind in kinds for word in ("--need", kind)]
 
     done = subprocess.run(
