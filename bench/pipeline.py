@@ -92,6 +92,11 @@ class Done:
         del delivered, identity
         return False
 
+    def go_on(self, delivered: Transcript, identity: Identity | None, *, is_capped: bool) -> bool:
+        """Nothing is left to say."""
+        del delivered, identity, is_capped
+        return False
+
     def attach(self, outlet: Outlet) -> None:
         """Write the answer."""
         outlet.write(b"x" * 692)
