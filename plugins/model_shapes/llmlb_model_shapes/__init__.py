@@ -1,0 +1,12 @@
+"""A small text-to-image model as data: a diffusers pipeline directory, and where it lies. Imports nothing heavy, runs nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MODEL_ID = "shapes"
+
+
+def model_dir() -> Path:
+    """Return the directory that holds ``model_index.json``: what an engine of Stable Diffusion directories loads."""
+    return Path(__file__).parent / "shapes"
