@@ -2,6 +2,8 @@
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
+# This release of torch is built for CPUs; others pull gigabytes of libraries for GPUs. For a GPU install another one afterwards.
+TORCH := torch==2.13.0
 LOCAL := -e . $(foreach plugin,$(sort $(wildcard plugins/*/pyproject.toml)),-e $(dir $(plugin))) -e meta/llmlb
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml meta/llmlb/pyproject.toml testing/pyproject.toml)
 
@@ -45,7 +47,7 @@ clean:  ## remove the environment and everything that was built
 	@touch $@
 
 .venv/run.stamp: .venv/pip.stamp $(PROJECTS)
-	$(BIN)/python -m pip install --quiet $(LOCAL) openai
+	$(BIN)/python -m pip install --quiet $(TORCH) $(LOCAL) openai
 	@touch $@
 
 .venv/dev.stamp: .venv/run.stamp requirements-dev.txt

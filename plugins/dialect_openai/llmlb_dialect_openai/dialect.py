@@ -24,6 +24,7 @@ from llmlb_dialect_openai.decode.chat import decode_chat
 from llmlb_dialect_openai.decode.completion import decode_completion
 from llmlb_dialect_openai.decode.embedding import decode_embedding
 from llmlb_dialect_openai.decode.form import form_routing_fields
+from llmlb_dialect_openai.decode.image import decode_image, decode_image_edit, decode_image_variation
 from llmlb_dialect_openai.decode.rerank import decode_rerank
 from llmlb_dialect_openai.decode.response import decode_response
 from llmlb_dialect_openai.error_document import error_document
@@ -34,6 +35,7 @@ from llmlb_dialect_openai.render.chat_answer import ChatAnswer
 from llmlb_dialect_openai.render.chat_stream import ChatStream
 from llmlb_dialect_openai.render.completion import CompletionAnswer, CompletionStream
 from llmlb_dialect_openai.render.embedding import EmbeddingAnswer
+from llmlb_dialect_openai.render.image import ImageAnswer, ImageStream
 from llmlb_dialect_openai.render.rerank import RerankAnswer
 from llmlb_dialect_openai.render.response_answer import ResponseAnswer
 from llmlb_dialect_openai.render.response_stream import ResponseStream
@@ -55,8 +57,12 @@ _DECODERS: dict[Operation, Callable[[Fields], Decoded]] = {
     Operation.EMBEDDING: decode_embedding,
     Operation.RESPONSE: decode_response,
     Operation.RERANK: decode_rerank,
+    Operation.IMAGE: decode_image,
 }
-_FORM_DECODERS: dict[Operation, Callable[[Form], Decoded]] = {}
+_FORM_DECODERS: dict[Operation, Callable[[Form], Decoded]] = {
+    Operation.IMAGE_EDIT: decode_image_edit,
+    Operation.IMAGE_VARIATION: decode_image_variation,
+}
 _PLAIN: dict[Operation, Callable[[Call, str], Renderer]] = {
     Operation.CHAT: ChatAnswer,
     Operation.COMPLETION: CompletionAnswer,
@@ -68,7 +74,10 @@ _STREAMED: dict[Operation, Callable[[Call, str], Renderer]] = {
     Operation.CHAT: ChatStream,
     Operation.COMPLETION: CompletionStream,
     Operation.RESPONSE: ResponseStream,
+    Operation.IMAGE: ImageStream,
+    Operation.IMAGE_EDIT: ImageStream,
 }
+_IMAGES = frozenset({Operation.IMAGE, Operation.IMAGE_EDIT, Operation.IMAGE_VARIATION})
 # What a route calls a canonical parameter, where that is another name.
 _PARAMS: dict[Operation, dict[str, str]] = {
     Operation.CHAT: {"prompt": "messages"},
@@ -101,7 +110,7 @@ class OpenAIDialect(Dialect):
         Route("/v1/audio/translations", Operation.TRANSLATION, Capability.SPEECH_TO_TEXT, AUDIO_BYTES, takes_form=True),
         Route("/v1/images/generations", Operation.IMAGE, Capability.IMAGE_GENERATION),
         Route("/v1/images/edits", Operation.IMAGE_EDIT, Capability.IMAGE_GENERATION, 17 * IMAGE_BYTES, takes_form=True),
-        Route("/v1/images/variations", Operation.IMAGE_VARIATION, Capability.IMAGE_GENERATION, IMAGE_BYTES, takes_form=True),
+        Route("/v1/images/variations", Operation.IMAGE_VARIATION, Capability.IMAGE_GENERATION, 2 * IMAGE_BYTES, takes_form=True),
     )
 
     def __init__(self, gallery: Gallery | None = None) -> None:
@@ -112,7 +121,8 @@ class OpenAIDialect(Dialect):
         """Decode the routing fields. A missing model is an error, but for embeddings, which may have a default one."""
         fields = speech_routing_fields(body) if route.operation is Operation.SPEECH else routing_fields(body)
         if not fields.model and route.operation is not Operation.EMBEDDING:
-            raise InvalidRequest("you must provide a model parameter", param="model", code="missing_required_parameter")
+            code = "missing_model" if route.operation in _IMAGES else "missing_required_parameter"
+            raise InvalidRequest("you must provide a model parameter", param="model", code=code)
         return fields
 
     def decode(self, route: Route, body: bytes) -> Decoded:
@@ -121,8 +131,10 @@ class OpenAIDialect(Dialect):
 
     def parse_form(self, route: Route, form: Form) -> RoutingFields:
         """Read the routing fields of a form."""
-        del route
-        return form_routing_fields(form)
+        fields = form_routing_fields(form)
+        if not fields.model and route.operation in _IMAGES:
+            raise InvalidRequest("You must provide a model: -F model=name.", param="model", code="missing_model")
+        return fields
 
     def decode_form(self, route: Route, form: Form) -> Decoded:
         """Read and check all of a form."""
@@ -141,6 +153,8 @@ class OpenAIDialect(Dialect):
     def renderer(self, call: Call, model: str) -> Renderer:
         """Return the renderer of *call*: events where it asked for a stream, else one object."""
         operation = call.route.operation
+        if operation in _IMAGES and not call.stream:
+            return ImageAnswer(self._gallery, call, model)
         renderers = _STREAMED if call.stream and operation in _STREAMED else _PLAIN
         return renderers[operation](call, model)
 

@@ -85,7 +85,7 @@ def load(path: Path, placement: Placement, options: DiffusersOptions, stored: st
     try:
         pipe = auto.from_pretrained(
             str(path.parent),
-            torch_dtype=getattr(torch, dtype_name(options.dtype, device, stored)),
+            dtype=getattr(torch, dtype_name(options.dtype, device, stored)),
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=options.trust_code,

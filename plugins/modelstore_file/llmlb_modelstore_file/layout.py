@@ -1,33 +1,17 @@
-"""What lies at a path: one GGUF file, a set of GGUF parts, or a directory with safetensors."""
+"""What lies at a path: one GGUF file, a set of GGUF parts, a directory with safetensors, or what ``folders`` knows."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from attrs import frozen
-
 from llmlb_core import model_id_of
 from llmlb_core.errors import ModelFilesInvalid
+from llmlb_modelstore_file.folders import marked_folder, onnx
+from llmlb_modelstore_file.found import MAX_FILES, Layout, belongs, sized
 
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$", re.IGNORECASE)
 _INDEX = "model.safetensors.index.json"
-_COMPANIONS = (".json", ".safetensors", ".model", ".txt", ".jinja", ".tiktoken")
-_MAX_FILES = 2000
-
-
-@frozen
-class Layout:
-    """A model's files.
-
-    Attributes:
-        files: Name inside the directory, and size in bytes.
-    """
-
-    model_id: str
-    format: str
-    main: str
-    files: tuple[tuple[str, int], ...]
 
 
 def read_layout(path: Path) -> Layout:
@@ -43,15 +27,22 @@ def read_layout(path: Path) -> Layout:
         raise ModelFilesInvalid(f"{path} is neither a file nor a directory")
     if path.suffix.lower() == ".safetensors":
         raise ModelFilesInvalid(f"{path} is only the weights; give the directory that also has config.json: file:{path.parent}")
+    if path.suffix.lower() == ".onnx":
+        return onnx(path)
     if path.suffix.lower() != ".gguf":
-        raise ModelFilesInvalid(f"{path} is no model file that is known; expected a .gguf file, or a directory with config.json")
+        raise ModelFilesInvalid(
+            f"{path} is no model file that is known; expected a .gguf or .onnx file, or a directory with config.json"
+        )
     return _gguf(path)
 
 
 def _directory(path: Path) -> Layout:
     names = sorted(entry.name for entry in path.iterdir() if entry.is_file())
-    if len(names) > _MAX_FILES:
+    if len(names) > MAX_FILES:
         raise ModelFilesInvalid(f"{path} holds {len(names)} files, more than a model has; give the model's own directory")
+    marked = marked_folder(path, names)
+    if marked is not None:
+        return marked
     weights = [name for name in names if name.endswith(".safetensors")]
     if "config.json" in names and weights:
         return _safetensors(path, names, weights)
@@ -75,7 +66,7 @@ def _safetensors(path: Path, names: list[str], weights: list[str]) -> Layout:
         main = "model.safetensors" if "model.safetensors" in weights else weights[0]
     else:
         raise ModelFilesInvalid(f"{path} has {len(weights)} safetensors files and no {_INDEX}, which says how they belong together")
-    files = tuple((name, (path / name).stat().st_size) for name in names if name.endswith(_COMPANIONS))
+    files = sized(path, [name for name in names if belongs(name)])
     return Layout(model_id_of(path.name), "safetensors", main, files)
 
 
@@ -89,11 +80,10 @@ def _gguf(path: Path) -> Layout:
     shard = _SHARD.match(path.name)
     if shard is not None:
         count = int(shard["count"])
-        if count > _MAX_FILES:
+        if count > MAX_FILES:
             raise ModelFilesInvalid(f"{path} says that it has {count} parts")
         names = [f"{shard['stem']}-{number:05d}-of-{shard['count']}{path.suffix}" for number in range(1, count + 1)]
         missing = [name for name in names if not (path.parent / name).is_file()]
         if missing:
             raise ModelFilesInvalid(f"{path} is one of {count} parts, and {path.parent} lacks {', '.join(missing[:4])}")
-    files = tuple((name, (path.parent / name).stat().st_size) for name in names)
-    return Layout(model_id_of(path.name), "gguf", names[0], files)
+    return Layout(model_id_of(path.name), "gguf", names[0], sized(path.parent, names))

@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from llmlb_core import Manifest, ManifestFile, ModelStore
 from llmlb_core.errors import DownloadFailed, ModelFilesInvalid, ModelUnknown
-from llmlb_modelstore_file.layout import Layout, read_layout
+from llmlb_modelstore_file.found import Layout
+from llmlb_modelstore_file.layout import read_layout
 
 _CHUNK_BYTES = 1024 * 1024
 

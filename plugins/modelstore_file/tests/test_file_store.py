@@ -170,3 +170,59 @@ async def test_reading_begins_at_the_offset(store, tmp_path):
     pieces = [piece async for piece in store.read(manifest, manifest.files[0], 4)]
 
     assert b"abc" * 1000 == b"".join(pieces)
+
+
+@pytest.mark.parametrize(
+    ("files", "name", "expected"),
+    [
+        (
+            {"model_index.json": "{}", "unet/config.json": "{}", "unet/w.safetensors": "x", "unet/w.bin": "x"},
+            "Draws",
+            ("draws", "diffusers", "model_index.json", ["model_index.json", "unet/config.json", "unet/w.safetensors"]),
+        ),
+        (
+            {"model.bin": "x", "config.json": "{}", "vocabulary.txt": "a", "README.md": "x"},
+            "Hears",
+            ("hears", "ctranslate2", "model.bin", ["config.json", "model.bin", "vocabulary.txt"]),
+        ),
+        (
+            {"model.onnx": "x", "tokenizer.json": "{}", "weights.bin": "x"},
+            "Embeds",
+            ("embeds", "onnx", "model.onnx", ["model.onnx", "tokenizer.json"]),
+        ),
+        (
+            {"Voice-1.onnx": "x", "voice.json": "{}"},
+            "some/Voice-1.onnx",
+            ("voice-1", "onnx", "Voice-1.onnx", ["Voice-1.onnx", "voice.json"]),
+        ),
+    ],
+)
+async def test_a_folder_is_told_by_its_marks(store, tmp_path, files, name, expected):
+    """Pipelines with their parts, models for speech, encoders with their vocabulary; other formats of the weights stay out."""
+    folder = tmp_path / name if not name.endswith(".onnx") else (tmp_path / name).parent
+    for file, text in files.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(text)
+
+    manifest = await store.resolve(str(tmp_path / name))
+
+    assert expected == (manifest.id, manifest.format, manifest.main, sorted(file.name for file in manifest.files))
+    assert folder == store.in_place(manifest)
+
+
+async def test_a_pipeline_of_pickles_is_refused(store, tmp_path):
+    """Weights that run code when they are read are no model here."""
+    (tmp_path / "model_index.json").write_text("{}")
+    (tmp_path / "unet.bin").write_text("x")
+
+    with pytest.raises(ModelFilesInvalid, match=r"without \.safetensors files; pickled weights are not read"):
+        await store.resolve(str(tmp_path))
+
+
+async def test_several_onnx_models_in_a_folder_are_named(store, tmp_path):
+    """Which one is meant, the user says."""
+    for name in ("a.onnx", "b.onnx"):
+        (tmp_path / name).write_text("x")
+
+    with pytest.raises(ModelFilesInvalid, match=r"holds 2 ONNX models; name one: file:.*a\.onnx"):
+        await store.resolve(str(tmp_path))

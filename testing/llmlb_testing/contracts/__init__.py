@@ -21,6 +21,7 @@ from llmlb_testing.contracts.dialect import DialectContract
 from llmlb_testing.contracts.embedding_engine import EmbeddingEngineContract
 from llmlb_testing.contracts.endpoint_kind import EndpointKindContract
 from llmlb_testing.contracts.filter import FilterContract
+from llmlb_testing.contracts.image_engine import ImageEngineContract
 from llmlb_testing.contracts.modelformat import ModelFormatContract
 from llmlb_testing.contracts.modelstore import ModelStoreContract
 from llmlb_testing.contracts.picker import PickerContract
@@ -39,6 +40,7 @@ __all__ = [
     "EmbeddingEngineContract",
     "EndpointKindContract",
     "FilterContract",
+    "ImageEngineContract",
     "ModelFormatContract",
     "ModelStoreContract",
     "PickerContract",
