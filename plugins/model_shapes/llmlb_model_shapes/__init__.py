@@ -1,12 +1,18 @@
-"""A small text-to-image model as data: a diffusers pipeline directory, and where it lies. Imports nothing heavy, runs nothing."""
+"""A text-to-image model of 6 MB as a package: a diffusers pipeline directory, and the model store that installs it in place."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
 
-MODEL_ID = "shapes"
+from llmlb_core import ModelFormat, ModelStore, hookimpl
+from llmlb_model_shapes.place import MODEL_ID, model_dir
+
+__all__ = ["MODEL_ID", "llmlb_models", "model_dir"]
 
 
-def model_dir() -> Path:
-    """Return the directory that holds ``model_index.json``: what an engine of Stable Diffusion directories loads."""
-    return Path(__file__).parent / "shapes"
+@hookimpl
+def llmlb_models() -> Iterable[ModelStore | ModelFormat]:
+    """Contribute the store of scheme ``shapes``."""
+    from llmlb_model_shapes.store import ShapesStore
+
+    return (ShapesStore(),)

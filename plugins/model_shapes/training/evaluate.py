@@ -1,4 +1,4 @@
-"""Measures how well pictures follow prompts: ``python training/evaluate.py MODEL_DIR --count 315 --grid grid.png``.
+"""Measures how well pictures follow prompts: ``python evaluate.py MODEL_DIR --card ../MODEL_CARD.md --grid ../prompts.png``.
 
 The scenes are those that training never saw; the judge is ``judge.py``. The model runs as any Stable Diffusion directory does.
 """
@@ -6,6 +6,7 @@ The scenes are those that training never saw; the judge is ``judge.py``. The mod
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib
 import json
 import random
@@ -20,6 +21,7 @@ from PIL import Image
 from prompts import ask, plain
 from scenes import Scene, split_scenes
 
+_BEGIN, _END = "<!-- measured -->", "<!-- /measured -->"
 GRID = (
     "a red circle on blue",
     "Draw a yellow triangle on a black background",
@@ -38,21 +40,31 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--count", type=int, default=315)
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--guidance", type=float, default=4.0)
-    parser.add_argument("--varied", action="store_true", help="ask in all the phrasings of training, not in the plain one")
+    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--card", type=Path, help="the model card to write the numbers into")
     parser.add_argument("--grid", type=Path)
     options = parser.parse_args()
     diffusers: Any = importlib.import_module("diffusers")
     pipeline = diffusers.StableDiffusionPipeline.from_pretrained(options.model, safety_checker=None, torch_dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     _, held = split_scenes()
-    rng = random.Random(0)
     scenes = random.Random(1).sample(held, min(options.count, len(held)))
-    asked = [ask(scene, rng) if options.varied else (plain(scene), scene) for scene in scenes]
-    pictures = paint(pipeline, [text for text, _ in asked], options)
-    print(json.dumps(measure([said for _, said in asked], [look(each) for each in pictures]), indent=2))
+    rng = random.Random(0)
+    measured = {
+        "plain": follow(pipeline, [(plain(scene), scene) for scene in scenes], options),
+        "varied": follow(pipeline, [ask(scene, rng) for scene in scenes], options),
+    }
+    print(json.dumps(measured, indent=2))
+    if options.card is not None:
+        write_card(options.card, measured, options)
     if options.grid is not None:
         draw_grid(paint(pipeline, [prompt for prompt in GRID for _ in range(6)], options), options.grid)
+
+
+def follow(pipeline: Any, asked: list[tuple[str, Scene]], options: argparse.Namespace) -> dict[str, float]:
+    """Draw what is asked for, and return how much of it is seen."""
+    pictures = paint(pipeline, [text for text, _ in asked], options)
+    return measure([said for _, said in asked], [look(picture) for picture in pictures])
 
 
 def paint(pipeline: Any, prompts: list[str], options: argparse.Namespace) -> list[NDArray[np.uint8]]:
@@ -78,6 +90,20 @@ def measure(said: list[Scene], seen: list[Scene]) -> dict[str, float]:
         whole = [before and good for before, good in zip(whole, right, strict=True)]
     result["all"] = round(sum(whole) / len(whole), 4)
     return result
+
+
+def write_card(card: Path, measured: dict[str, dict[str, float]], options: argparse.Namespace) -> None:
+    """Replace what the card says between its two marks by these numbers and the hashes of the weights."""
+    lines = ["| prompts | pictures | colour | shape | background | place | all four |", "|---|---|---|---|---|---|---|"]
+    for name, row in measured.items():
+        numbers = " | ".join(f"{row[key]:.1%}" for key in ("colour", "shape", "background", "place", "all"))
+        lines.append(f"| {name} | {row['pictures']:.0f} | {numbers} |")
+    lines += ["", f"{options.steps} steps, guidance {options.guidance:g}, float32 on a CPU. Weights (sha256):", ""]
+    for path in sorted(options.model.rglob("*.safetensors")):
+        lines.append(f"- `{path.relative_to(options.model)}` {hashlib.sha256(path.read_bytes()).hexdigest()}")
+    before, _, rest = card.read_text().partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    card.write_text(before + _BEGIN + "\n" + "\n".join(lines) + "\n" + _END + after)
 
 
 def draw_grid(pictures: list[NDArray[np.uint8]], path: Path, columns: int = 6, zoom: int = 3) -> None:

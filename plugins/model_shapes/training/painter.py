@@ -40,7 +40,7 @@ def make_schedule() -> Any:
         prediction_type="v_prediction",
         rescale_betas_zero_snr=True,
         timestep_spacing="trailing",
-        clip_sample=True,
+        clip_sample=False,
         set_alpha_to_one=True,
     )
 
