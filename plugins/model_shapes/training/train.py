@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=75)
     parser.add_argument("--reader-steps", type=int, default=500)
     parser.add_argument("--pool", type=int, default=24_000)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--resume", action="store_true")
     options = parser.parse_args()
@@ -53,7 +53,6 @@ def main() -> None:
     paint(options, path, tokenizer, reader, state)
 
 
-@torch.no_grad()
 def make_pool(tokenizer: Any, reader: Any, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return *count* pictures ``[n, 3, 32, 32]`` uint8, what the reader makes of their prompts, and of no prompt."""
     scenes, _ = split_scenes()
@@ -61,8 +60,10 @@ def make_pool(tokenizer: Any, reader: Any, count: int) -> tuple[torch.Tensor, to
     chosen = [scenes[index % len(scenes)] for index in range(count)]
     pictures = torch.from_numpy(np.stack([draw(scene, jitter) for scene in chosen])).permute(0, 3, 1, 2).contiguous()
     ids = tokens_of(tokenizer, [ask(scene, rng)[0] for scene in chosen])
-    read = torch.cat([reader(input_ids=part).last_hidden_state.half() for part in torch.split(ids, 256)])
-    return pictures, read, reader(input_ids=tokens_of(tokenizer, [""])).last_hidden_state
+    with torch.no_grad():
+        read = torch.cat([reader(input_ids=part).last_hidden_state.half() for part in torch.split(ids, 256)])
+        nothing = reader(input_ids=tokens_of(tokenizer, [""])).last_hidden_state
+    return pictures, read, nothing
 
 
 def paint(options: argparse.Namespace, path: Path, tokenizer: Any, reader: Any, state: dict[str, Any] | None) -> None:
@@ -115,7 +116,7 @@ def paint(options: argparse.Namespace, path: Path, tokenizer: Any, reader: Any, 
 
 
 def pick_times(count: int, dice: torch.Generator) -> torch.Tensor:
-    """Return steps of the noise schedule; three in four are from its noisier part, where it is decided what a picture shows."""
+    """Return steps of the noise schedule; eight in ten are from its noisier part, where it is decided what a picture shows."""
     noisier = torch.rand(count, generator=dice) < 0.6
     return torch.where(noisier, torch.randint(400, 1000, (count,), generator=dice), torch.randint(1000, (count,), generator=dice))
 
