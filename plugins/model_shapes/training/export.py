@@ -39,6 +39,8 @@ def main() -> None:
         table = json.loads(path.read_text())
         if isinstance(table, dict) and table.pop("_name_or_path", None) is not None:
             path.write_text(json.dumps(table, indent=2) + "\n")
+    for path in model_dir.rglob("*.safetensors"):
+        path.chmod(0o644)  # they are written for their owner alone
     (model_dir / "drawing.json").write_text(json.dumps({"steps": 20, "guidance": 3.0}) + "\n")
     size = sum(path.stat().st_size for path in model_dir.rglob("*") if path.is_file())
     print(f"wrote {model_dir}: {size / 1e6:.1f} MB, step {state['step']}, {state['spent_s'] / 60:.0f} minutes")
