@@ -4,14 +4,17 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 # This release of torch is built for CPUs; others pull gigabytes of libraries for GPUs. For a GPU install another one afterwards.
 TORCH := torch==2.13.0
-LOCAL := -e . $(foreach plugin,$(sort $(wildcard plugins/*/pyproject.toml)),-e $(dir $(plugin))) -e meta/llmlb
+# Plugins to leave out, such as `make run WITHOUT=engine_diffusers`, which spares torch and its 200 MB; nothing draws then.
+WITHOUT ?=
+CHOSEN := $(filter-out $(patsubst %,plugins/%/pyproject.toml,$(WITHOUT)),$(sort $(wildcard plugins/*/pyproject.toml)))
+LOCAL := $(if $(findstring engine_diffusers,$(CHOSEN)),$(TORCH)) -e . $(foreach plugin,$(CHOSEN),-e $(dir $(plugin))) -e meta/llmlb
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml meta/llmlb/pyproject.toml testing/pyproject.toml)
 
 .PHONY: run test dev lint check bench docs clean
 .DEFAULT_GOAL := run
 
-run: .venv/run.stamp  ## set up, fetch the starter model, print an API key, serve
-	@$(BIN)/llmlb models add starter
+run: .venv/run.stamp  ## set up, fetch the starter models, print an API key, serve
+	@$(BIN)/llmlb models add starter || printf '\nServing with the models that are there.\n'
 	@printf '\nThe address and a key for this data directory:\n\n  export LLMLB_URL=http://%s:%s\n  export LLMLB_API_KEY=%s\n\n' \
 		"$${LLMLB_HOST:-127.0.0.1}" "$${LLMLB_PORT:-32768}" "$$($(BIN)/llmlb keys ensure)"
 	@exec $(BIN)/llmlb serve
@@ -47,7 +50,7 @@ clean:  ## remove the environment and everything that was built
 	@touch $@
 
 .venv/run.stamp: .venv/pip.stamp $(PROJECTS)
-	$(BIN)/python -m pip install --quiet $(TORCH) $(LOCAL) openai
+	$(BIN)/python -m pip install --quiet $(LOCAL) openai
 	@touch $@
 
 .venv/dev.stamp: .venv/run.stamp requirements-dev.txt

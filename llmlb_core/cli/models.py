@@ -15,7 +15,7 @@ from llmlb_core.cli.first_call import first_call
 from llmlb_core.cli.models_table import table_lines, with_running
 from llmlb_core.cli.progress import Progress, size_text
 from llmlb_core.cli.running import ask_running
-from llmlb_core.errors import ModelUnknown
+from llmlb_core.errors import DownloadFailed, LLMLBError, ModelUnknown
 
 if TYPE_CHECKING:
     from llmlb_core.contracts.modelstore import BundleMember
@@ -56,6 +56,7 @@ def add(cli: CliContext, reference: str, name: str | None, aliases: tuple[str, .
         references = ", ".join(member.reference for member in members)
         raise click.UsageError(f"{reference} is {len(members)} models; --name and --alias take one: {references}")
     runnable = members if ":" in reference else _of_bundle(cli, catalogue, reference, members)
+    failed: list[str] = []
     for each in (member.reference for member in runnable):
         progress.label = each
         try:
@@ -63,11 +64,19 @@ def add(cli: CliContext, reference: str, name: str | None, aliases: tuple[str, .
         except KeyboardInterrupt:
             progress.say("stopped; the same command goes on from here")
             raise
+        except LLMLBError as error:
+            if len(runnable) == 1:
+                raise
+            progress.say(f"{each}: {error}")  # the others of a bundle do not wait for one that cannot be had
+            failed.append(each)
+            continue
         finally:
             progress.close()
         catalogue.refresh()
         for line in _added_lines(cli, catalogue, added):
             print(line)
+    if failed:
+        raise DownloadFailed(f"{', '.join(failed)} could not be added, for the reasons above; the same command tries again")
 
 
 def _of_bundle(cli: CliContext, catalogue: Catalogue, name: str, members: Sequence[BundleMember]) -> Sequence[BundleMember]:

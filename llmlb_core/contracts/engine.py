@@ -64,13 +64,13 @@ class Engine(ABC):
         name: Unique among engines, lower case.
         formats: Model formats it reads, such as ``("gguf",)``; empty for an engine without files.
         max_concurrency: How many calls it takes at a time; ``load`` may set it on the instance.
-        supports: Features it has; the core answers 400 for a call that needs another.
+        supports: Features it has; the core answers 400 for a call that needs another. ``load`` may set it on the instance.
         options_class: attrs class of ``[models."x".options]``; checked in the server before a worker starts. None = no options.
     """
 
     name: ClassVar[str]
     formats: ClassVar[tuple[str, ...]] = ()
-    supports: ClassVar[frozenset[Feature]] = frozenset()
+    supports: frozenset[Feature] = frozenset()
     options_class: ClassVar[type | None] = None
     max_concurrency: int = 1
 
@@ -114,6 +114,8 @@ class TextRequest:
         stop: The harness enforces these; an engine may stop earlier by them.
         top_logprobs: None = no log probabilities; else how many alternatives per token.
         json_schema: The text must be JSON that fits this JSON schema; only where ``supports`` has ``json_schema``.
+        images: Image files, one for each ``image_mark`` in the prompt, in order; only where ``supports`` has ``images``.
+        image_mark: What stands in the prompt, which is text, where an image belongs.
         sequence: Tells the ``n`` sequences of one call apart (mix it into a seed).
     """
 
@@ -124,6 +126,8 @@ class TextRequest:
     stop: tuple[str, ...] = ()
     top_logprobs: int | None = None
     json_schema: str | None = None
+    images: tuple[bytes, ...] = field(default=(), repr=False)
+    image_mark: str = ""
     sequence: int = 0
 
 

@@ -9,9 +9,10 @@ from typing import Any
 __all__ = ["write_tiny_pipeline"]
 
 
-def write_tiny_pipeline(directory: Path, seed: int = 0) -> Path:
+def write_tiny_pipeline(directory: Path, seed: int = 0, channels: int = 4) -> Path:
     """Write the pipeline into *directory*, which draws 32x32 pixels, and return the path of its ``model_index.json``.
 
+    Latents have *channels*: 4 as Stable Diffusion's, another number for models whose pixels are their latents.
     Needs torch, diffusers and transformers, which are imported here only.
     """
     import diffusers
@@ -20,13 +21,13 @@ def write_tiny_pipeline(directory: Path, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     library: Any = diffusers
     pipe = library.StableDiffusionPipeline(
-        vae=_autoencoder(library),
+        vae=_autoencoder(library, channels),
         text_encoder=_text_encoder(),
         tokenizer=_tokenizer(directory),
         unet=library.UNet2DConditionModel(
             sample_size=16,
-            in_channels=4,
-            out_channels=4,
+            in_channels=channels,
+            out_channels=channels,
             block_out_channels=(8, 16),
             layers_per_block=1,
             norm_num_groups=4,
@@ -46,12 +47,12 @@ def write_tiny_pipeline(directory: Path, seed: int = 0) -> Path:
     return directory / "model_index.json"
 
 
-def _autoencoder(library: Any) -> Any:
+def _autoencoder(library: Any, channels: int) -> Any:
     return library.AutoencoderKL(
         block_out_channels=(8, 8),
         down_block_types=("DownEncoderBlock2D",) * 2,
         up_block_types=("UpDecoderBlock2D",) * 2,
-        latent_channels=4,
+        latent_channels=channels,
         norm_num_groups=4,
         sample_size=32,
     )

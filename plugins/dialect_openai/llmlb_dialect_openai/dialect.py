@@ -27,6 +27,7 @@ from llmlb_dialect_openai.decode.form import form_routing_fields
 from llmlb_dialect_openai.decode.image import decode_image, decode_image_edit, decode_image_variation
 from llmlb_dialect_openai.decode.rerank import decode_rerank
 from llmlb_dialect_openai.decode.response import decode_response
+from llmlb_dialect_openai.decode.speech import decode_speech
 from llmlb_dialect_openai.error_document import error_document
 from llmlb_dialect_openai.fields import Fields
 from llmlb_dialect_openai.images import images_of, with_images
@@ -39,6 +40,7 @@ from llmlb_dialect_openai.render.image import ImageAnswer, ImageStream
 from llmlb_dialect_openai.render.rerank import RerankAnswer
 from llmlb_dialect_openai.render.response_answer import ResponseAnswer
 from llmlb_dialect_openai.render.response_stream import ResponseStream
+from llmlb_dialect_openai.render.speech import SpeechAnswer, SpeechStream
 from llmlb_dialect_openai.stream.chunks import ChunkReader
 from llmlb_dialect_openai.stream.media import MEDIA, MediaReader
 from llmlb_dialect_openai.stream.response import ResponseReader
@@ -58,6 +60,7 @@ _DECODERS: dict[Operation, Callable[[Fields], Decoded]] = {
     Operation.RESPONSE: decode_response,
     Operation.RERANK: decode_rerank,
     Operation.IMAGE: decode_image,
+    Operation.SPEECH: decode_speech,
 }
 _FORM_DECODERS: dict[Operation, Callable[[Form], Decoded]] = {
     Operation.IMAGE_EDIT: decode_image_edit,
@@ -69,12 +72,14 @@ _PLAIN: dict[Operation, Callable[[Call, str], Renderer]] = {
     Operation.EMBEDDING: EmbeddingAnswer,
     Operation.RESPONSE: ResponseAnswer,
     Operation.RERANK: RerankAnswer,
+    Operation.SPEECH: SpeechAnswer,
 }
 _STREAMED: dict[Operation, Callable[[Call, str], Renderer]] = {
     Operation.CHAT: ChatStream,
     Operation.COMPLETION: CompletionStream,
     Operation.RESPONSE: ResponseStream,
     Operation.IMAGE: ImageStream,
+    Operation.SPEECH: SpeechStream,
     Operation.IMAGE_EDIT: ImageStream,
 }
 _IMAGES = frozenset({Operation.IMAGE, Operation.IMAGE_EDIT, Operation.IMAGE_VARIATION})

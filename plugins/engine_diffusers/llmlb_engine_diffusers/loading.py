@@ -12,9 +12,11 @@ from attrs import define, field
 
 from llmlb_core import Placement
 from llmlb_core.errors import InvalidRequest, ModelFilesInvalid, ModelTooLarge
+from llmlb_engine_diffusers.blending import needs_blending
 from llmlb_engine_diffusers.index import LIBRARIES, NAME, Index, read_index
 from llmlb_engine_diffusers.options import DiffusersOptions
 from llmlb_engine_diffusers.plan import dtype_name
+from llmlb_engine_diffusers.recommended import Recommended, read_recommended
 
 _DEFAULT_SIDE = 512
 
@@ -27,11 +29,13 @@ class Pipelines:
         draws: Text to picture; the others are made of its parts when they are first asked for.
         native: Width and height that it draws best.
         multiple: Sides are multiples of this.
+        recommended: How its author would have it used.
     """
 
     draws: Any
     native: tuple[int, int]
     multiple: int
+    recommended: Recommended = Recommended()
     _others: dict[str, Any] = field(factory=dict, init=False)
 
     def edits(self) -> Any:
@@ -43,7 +47,9 @@ class Pipelines:
         return self._other("AutoPipelineForImage2Image", "edits no pictures and varies none", "image")
 
     def paints(self) -> Any:
-        """Picture to picture, within a mask; raises as ``edits``."""
+        """Picture to picture, within a mask; the pipeline of ``edits`` where ``needs_blending``. Raises as ``edits``."""
+        if needs_blending(self.draws):
+            return self.edits()
         return self._other("AutoPipelineForInpainting", "edits no pictures within a mask; send no mask", "mask")
 
     def _other(self, name: str, cannot: str, param: str) -> Any:
@@ -75,9 +81,11 @@ def load(path: Path, placement: Placement, options: DiffusersOptions, stored: st
     """
     index = read_index(path)
     check(index, path, options)
+    recommended = read_recommended(path.parent)
     import diffusers
     import torch
 
+    _hush()
     _check_libraries(index, path, vars(diffusers.pipelines))
     torch.set_num_threads(max(1, placement.threads))
     device = device_of(placement)
@@ -106,7 +114,17 @@ def load(path: Path, placement: Placement, options: DiffusersOptions, stored: st
         raise ModelFilesInvalid(f"diffusers cannot load {path.parent}: {type(error).__name__}: {said}") from error
     pipe.set_progress_bar_config(disable=True)
     multiple = multiple_of(pipe)
-    return Pipelines(pipe, native_size(pipe, options.size), multiple)
+    return Pipelines(pipe, native_size(pipe, options.size), multiple, recommended)
+
+
+def _hush() -> None:
+    """Keep progress bars and advice of the libraries out of the worker's log; errors are raised anyway."""
+    import diffusers.utils.logging
+    import transformers.utils.logging
+
+    for logging in (diffusers.utils.logging, transformers.utils.logging):
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
 
 
 def check(index: Index, path: Path, options: DiffusersOptions) -> None:

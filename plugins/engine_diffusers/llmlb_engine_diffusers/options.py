@@ -34,10 +34,15 @@ class DiffusersOptions:
     size: int | None = _option(
         None, "Side of the square that the model draws best, in pixels; absent = what its files say.", minimum=8, maximum=4096
     )
-    steps: int = _option(20, "Steps of a picture of quality `standard`; `hd` takes half as many again.", minimum=1, maximum=100)
+    steps: int | None = _option(
+        None,
+        "Steps of a picture of quality `standard`; `hd` takes half as many again. Absent = as `drawing.json` says, or 20.",
+        minimum=1,
+        maximum=100,
+    )
     guidance: float | None = _option(
         None,
-        "How closely the prompt is followed; absent = the pipeline's own. Style `natural` takes 5 at most.",
+        "How closely the prompt is followed; absent = as `drawing.json` says, or the pipeline's own. `natural` takes 5 at most.",
         minimum=0,
         maximum=50,
     )

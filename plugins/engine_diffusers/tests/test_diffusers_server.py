@@ -107,7 +107,7 @@ def test_quality_and_style_change_how_it_is_drawn(client: openai.OpenAI, pipe: A
 
 
 def test_urls_are_served_and_signed(client: openai.OpenAI, server: LiveServer):
-    """The default: a URL that needs no key, cannot be changed or guessed, and says when it expires (ae3f974e-F7, P)."""
+    """The default: a URL that needs no key, cannot be changed or guessed, and says when it expires (ae3f974e-F7)."""
     before = time.time()
     answer = client.images.generate(model="tiny", prompt=PROMPT, size="256x256", extra_body={"seed": 5})
 

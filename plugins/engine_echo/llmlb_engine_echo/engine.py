@@ -9,7 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 from llmlb_core import (
     Cancel,
@@ -43,7 +43,7 @@ class EchoEngine(TextEngine, EmbeddingEngine):
     """Says what the user said, or what its options say."""
 
     name = "echo"
-    supports: ClassVar[frozenset[Feature]] = frozenset(
+    supports: frozenset[Feature] = frozenset(
         {
             *("json_schema", "logprobs", "seed", "logit_bias", "penalties"),
             *("token_prompts", "echo_logprobs", "suffix", "images", "dimensions"),

@@ -13,6 +13,7 @@ import secrets
 import socket
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +23,8 @@ from attrs import define, field
 from llmlb_core.errors import EngineFailed
 
 TIMEOUT_S = 30.0
+STREAM_TIMEOUT_S = 300.0
+"""Between two lines of a stream: an image is one step, and a slow machine takes minutes for a large one."""
 _STALE_AFTER_S = 60.0
 
 
@@ -80,12 +83,31 @@ class Address:
             raise EngineFailed(f"llama.cpp answered {path} with {answer.status}: {data[:500].decode(errors='replace')}")
         return data
 
+    def stream(self, path: str, body: bytes) -> Iterator[bytes]:
+        """Send *body* and yield the lines of the answer as they come; closing the iterator ends the call there.
+
+        Raises:
+            EngineFailed: No answer in time.
+        """
+        connection = _Connection(self, STREAM_TIMEOUT_S)
+        try:
+            connection.request("POST", path, body, {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"})
+            answer = connection.getresponse()
+            if answer.status != http.HTTPStatus.OK:  # as an event, which says what is wrong
+                yield b"data: " + answer.read()
+                return
+            yield from answer
+        except (OSError, http.client.HTTPException) as error:
+            raise EngineFailed(f"llama.cpp does not answer {path}: {error!r}.") from error
+        finally:
+            connection.close()
+
 
 class _Connection(http.client.HTTPConnection):
     """HTTP over a unix socket or a loopback port."""
 
-    def __init__(self, address: Address) -> None:
-        super().__init__("127.0.0.1", address.port or None, timeout=TIMEOUT_S)
+    def __init__(self, address: Address, timeout_s: float = TIMEOUT_S) -> None:
+        super().__init__("127.0.0.1", address.port or None, timeout=timeout_s)
         self._address = address
 
     def connect(self) -> None:
@@ -93,7 +115,7 @@ class _Connection(http.client.HTTPConnection):
             super().connect()
             return
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(TIMEOUT_S)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(self._address.host)
 
 

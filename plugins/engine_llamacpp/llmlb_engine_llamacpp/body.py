@@ -11,7 +11,9 @@ _RANDOM_SEED = 0xFFFF_FFFF
 _GOLDEN = 0x9E37_79B9
 
 
-def completion_body(request: TextRequest, prompt: str | list[int], schema: object, default_seed: int | None) -> bytes:
+def completion_body(
+    request: TextRequest, prompt: str | list[int] | dict[str, object], schema: object, default_seed: int | None
+) -> bytes:
     """Return the JSON body for *request*, whose prompt and JSON schema (None for free text) were made ready.
 
     What the request leaves open is left out, so that the model's own recommendation or llama.cpp's default holds. Stop strings are

@@ -26,11 +26,12 @@ from llmlb_core.errors import EngineFailed, ModelFilesInvalid, ModelTooLarge
 from llmlb_engine_llamacpp import plan as planning
 from llmlb_engine_llamacpp.body import completion_body
 from llmlb_engine_llamacpp.events import EventReader
-from llmlb_engine_llamacpp.format import GGUFFormat, other_parts
+from llmlb_engine_llamacpp.format import GGUFFormat, other_parts, projector_of
 from llmlb_engine_llamacpp.handover import Handover
 from llmlb_engine_llamacpp.header import Header, read_header
 from llmlb_engine_llamacpp.native import NativeServer, Props
 from llmlb_engine_llamacpp.options import LlamaCppOptions
+from llmlb_engine_llamacpp.pictures import normalised
 from llmlb_engine_llamacpp.plan import Plan
 from llmlb_engine_llamacpp.readahead import read_ahead
 from llmlb_engine_llamacpp.schemas import SchemaGate
@@ -49,7 +50,7 @@ class LlamaCppEngine(TextEngine, EmbeddingEngine):
 
     name: ClassVar[str] = "llamacpp"
     formats: ClassVar[tuple[str, ...]] = ("gguf",)
-    supports: ClassVar[frozenset[Feature]] = frozenset(
+    supports: frozenset[Feature] = frozenset(
         {"json_schema", "logprobs", "seed", "logit_bias", "penalties", "token_prompts", "dimensions"}
     )
     options_class: ClassVar[type | None] = LlamaCppOptions
@@ -82,7 +83,8 @@ class LlamaCppEngine(TextEngine, EmbeddingEngine):
         plan = planning.plan_load(model, facts, placement, self._options)
         for part in (path, *other_parts(path, header)):
             read_ahead(part)
-        native = self._start(path, plan, facts, header)
+        projector = self._projector(path)
+        native = self._start(path, plan, facts, header, projector)
         try:
             self._props = native.props()
             self._vocabulary = Vocabulary.of(native, header, facts)
@@ -90,6 +92,8 @@ class LlamaCppEngine(TextEngine, EmbeddingEngine):
             native.stop()
             raise
         self._native = native
+        if self._props.sees:
+            self.supports = self.supports | {"images"}
         self._schemas = SchemaGate(native, self._vocabulary.bos_id)
         limit = min(self._props.context_tokens, plan.ubatch_tokens)
         self._embedder = Embedder(native, limit, self._options.truncate_dimensions) if plan.embeds else None
@@ -156,16 +160,44 @@ class LlamaCppEngine(TextEngine, EmbeddingEngine):
         error: BaseException | None = None
         try:
             schema = self._schemas.enforced(request.json_schema) if request.json_schema is not None else None
+            seed = self._options.seed
+            if request.images:
+                seen = self._with_images(request)
+                if not handover.is_abandoned:
+                    native.complete_with_images(completion_body(request, seen, schema, seed), handover.feed)
+                return
             prompt = self._vocabulary.prompt(request.prompt, add_special=request.add_special)
             if not handover.is_abandoned:
-                native.complete(completion_body(request, prompt, schema, self._options.seed), handover.feed)
+                native.complete(completion_body(request, prompt, schema, seed), handover.feed)
         except BaseException as caught:  # noqa: BLE001  # raised again in `generate`, on the loop
             error = caught
         finally:
             self._calls.pop(handover, None)
             handover.end(error)
 
-    def _start(self, path: Path, plan: Plan, facts: ModelFacts, header: Header) -> NativeServer:
+    def _with_images(self, request: TextRequest) -> dict[str, object]:
+        """Return the prompt with its images, in the form of llama.cpp's own route."""
+        assert isinstance(request.prompt, str)
+        assert self._props is not None
+        text = request.prompt.replace(request.image_mark, self._props.media_marker)
+        bos = self._vocabulary.bos_token
+        if self._vocabulary.adds_bos and bos and text.startswith(bos):
+            text = text[len(bos) :]
+        if text.endswith(self._props.media_marker):
+            text += "\n"  # llama.cpp ends its process where nothing follows the last image
+        return {"prompt_string": text, "multimodal_data": [normalised(image) for image in request.images]}
+
+    def _projector(self, path: Path) -> Path | None:
+        if self._options.mmproj is None:
+            return projector_of(path)
+        projector = path.parent / self._options.mmproj
+        if not projector.is_file():
+            raise ModelFilesInvalid(
+                f"The option mmproj names {self._options.mmproj!r}, and there is no such file beside {path.name}."
+            )
+        return projector
+
+    def _start(self, path: Path, plan: Plan, facts: ModelFacts, header: Header, projector: Path | None) -> NativeServer:
         """Load the file, and say why it cannot be where it cannot."""
         pooling = None if self._options.pooling == "model" else self._options.pooling
         if pooling is None and not header.number(f"{facts.architecture}.pooling_type"):
@@ -173,7 +205,7 @@ class LlamaCppEngine(TextEngine, EmbeddingEngine):
         needed = planning.memory_bytes(facts, plan.context_tokens * plan.parallel_count)
         free = planning.free_memory_bytes()
         try:
-            return NativeServer.start(path, plan, self._options, pooling)
+            return NativeServer.start(path, plan, self._options, pooling, projector)
         except RuntimeError as error:
             if not plan.devices and free is not None and needed > free:
                 raise ModelTooLarge(

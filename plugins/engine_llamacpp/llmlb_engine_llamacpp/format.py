@@ -29,6 +29,9 @@ class GGUFFormat(ModelFormat):
         head_dimension = header.number(f"{architecture}.attention.key_length")
         if head_dimension is None and embedding and heads:
             head_dimension = embedding // heads
+        able = capabilities(header, architecture)
+        if Capability.TEXT_GENERATION in able and projector_of(path) is not None:
+            able = (*able, Capability.VISION)
         parts = [read_header(part) for part in other_parts(path, header)]
         return ModelFacts(
             format=self.name,
@@ -45,7 +48,7 @@ class GGUFFormat(ModelFormat):
             chat_template=header.text("tokenizer.chat_template") or None,
             bos_token=header.text_at("tokenizer.ggml.tokens", header.number("tokenizer.ggml.bos_token_id")),
             eos_token=header.text_at("tokenizer.ggml.tokens", header.number("tokenizer.ggml.eos_token_id")),
-            capabilities=capabilities(header, architecture),
+            capabilities=able,
         )
 
 
@@ -65,6 +68,19 @@ def capabilities(header: Header, architecture: str) -> tuple[Capability, ...]:
     if architecture in EMBEDDING_ARCHITECTURES or pooling:
         return (Capability.EMBEDDING,)
     return (Capability.TEXT_GENERATION,)
+
+
+def projector_of(path: Path) -> Path | None:
+    """Return the file that lets the model at *path* see: the first ``mmproj*.gguf`` beside it, by name (e03a404c-I1).
+
+    None also where other models lie in the same folder: whose it is cannot be told then, and the option ``mmproj`` says it.
+    """
+    named = _PART.match(path.name)
+    own = f"{named['stem']}-" if named is not None else path.name
+    found = sorted(each for each in path.parent.glob("*.gguf") if each.is_file())
+    projectors = [each for each in found if each.name.startswith("mmproj") and each != path]
+    is_alone = all(each in projectors or each.name.startswith(own) for each in found)
+    return projectors[0] if projectors and is_alone else None
 
 
 def other_parts(path: Path, header: Header) -> list[Path]:

@@ -12,6 +12,7 @@ from attrs import define, field
 from llmlb_core.errors import EngineFailed
 from llmlb_engine_llamacpp.address import Address
 from llmlb_engine_llamacpp.options import LlamaCppOptions
+from llmlb_engine_llamacpp.own_events import as_completion
 from llmlb_engine_llamacpp.plan import Plan
 from llmlb_engine_llamacpp.signals import kept_signal_handlers
 
@@ -32,6 +33,13 @@ class Props(msgspec.Struct):
 
     default_generation_settings: _Settings
     chat_template: str = ""
+    media_marker: str = ""
+    modalities: dict[str, bool] = {}
+
+    @property
+    def sees(self) -> bool:
+        """Whether a projector for images is loaded."""
+        return self.modalities.get("vision", False)
 
     @property
     def context_tokens(self) -> int:
@@ -47,8 +55,8 @@ class NativeServer:
     _server: Any = field(repr=False)
 
     @classmethod
-    def start(cls, path: Path, plan: Plan, options: LlamaCppOptions, pooling: str | None) -> Self:
-        """Load *path*. Holds the GIL all the while: xllamacpp's constructor does not give it up.
+    def start(cls, path: Path, plan: Plan, options: LlamaCppOptions, pooling: str | None, projector: Path | None) -> Self:
+        """Load *path*, and *projector* with it. Holds the GIL all the while: xllamacpp's constructor does not give it up.
 
         Raises:
             RuntimeError: llama.cpp refused; its reasons are on stderr.
@@ -57,6 +65,8 @@ class NativeServer:
 
         address = Address.new()
         params = _params(xllamacpp, path, plan, options, pooling)
+        if projector is not None:
+            params.mmproj.path, params.mmproj_use_gpu = str(projector), bool(plan.devices)
         params.hostnames, params.port, params.api_keys = [address.host], 0, [address.key]
         try:
             with kept_signal_handlers():
@@ -87,6 +97,12 @@ class NativeServer:
             self._server.handle_completions(body, on_event)
         except RuntimeError as error:
             raise EngineFailed(f"llama.cpp failed: {error}") from error
+
+    def complete_with_images(self, body: bytes, on_event: Callable[[bytes], bool]) -> None:
+        """Generate from a prompt with images, which only llama.cpp's own route takes; as ``complete``."""
+        for line in self.address.stream("/completion", body):
+            if line.startswith(b"data: ") and on_event(as_completion(line[6:])):
+                return
 
     def embed(self, inputs: Sequence[Sequence[int]]) -> bytes:
         """Return the answer document for *inputs*, vectors in base64.

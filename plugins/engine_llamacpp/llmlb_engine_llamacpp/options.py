@@ -33,6 +33,9 @@ class LlamaCppOptions:
     truncate_dimensions: bool = _option(
         False, "Allow `dimensions` below the model's own: only right for models trained for it (Matryoshka)."
     )
+    mmproj: str | None = _option(
+        None, "Projector file beside the model, which lets it see; absent = the first `mmproj*.gguf` in its folder."
+    )
     gpu_layers: int | None = _option(None, "Layers on the GPU; absent = as many as fit. Without a GPU device: none.", minimum=0)
     flash_attention: Literal["auto", "on", "off"] = _option("auto", "Whether to use flash attention.")
     cache_type_k: CacheType = _option("f16", "Number format of the key cache; `q8_0` halves its memory.")

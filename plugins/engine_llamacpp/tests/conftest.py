@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -99,6 +100,8 @@ def gguf_pair(key: str, value: object) -> bytes:
             return gguf_text(key) + struct.pack("<If", 6, value)
         case list() if value and isinstance(value[0], str):
             return gguf_text(key) + struct.pack("<IIQ", 9, 8, len(value)) + b"".join(map(gguf_text, value))
+        case list() if value and isinstance(value[0], float):
+            return gguf_text(key) + struct.pack("<IIQ", 9, 6, len(value)) + struct.pack(f"<{len(value)}f", *value)
         case list():
             return gguf_text(key) + struct.pack("<IIQ", 9, 5, len(value)) + struct.pack(f"<{len(value)}i", *value)
         case _:
@@ -148,3 +151,79 @@ SMALL: dict[str, object] = {
 def small_values() -> dict[str, object]:
     """Key-value pairs of a small model."""
     return dict(SMALL)
+
+
+# --- a projector ------------------------------------------------------------------------------------------------
+
+_WIDTH, _INNER, _PATCH, _SIDE, _BLOCKS = 32, 64, 16, 64, 2
+
+
+def projector_bytes(dimension: int) -> bytes:
+    """Write a vision tower of LLaVA's shape with two small layers and any weights, for a model whose vectors have *dimension*.
+
+    No package has a model that sees and is small: this one shows that pictures reach a model and change what it says, not that it
+    understands them.
+    """
+    grid = (_SIDE // _PATCH) ** 2
+    shapes: dict[str, tuple[int, ...]] = {
+        "v.patch_embd.weight": (_PATCH, _PATCH, 3, _WIDTH),
+        "v.class_embd": (_WIDTH,),
+        "v.position_embd.weight": (_WIDTH, grid + 1),
+        **_norm("v.pre_ln"),
+        "mm.0.weight": (_WIDTH, dimension),
+        "mm.0.bias": (dimension,),
+        "mm.2.weight": (dimension, dimension),
+        "mm.2.bias": (dimension,),
+    }
+    for block in range(_BLOCKS):
+        at = f"v.blk.{block}"
+        for name in ("attn_q", "attn_k", "attn_v", "attn_out"):
+            shapes |= {f"{at}.{name}.weight": (_WIDTH, _WIDTH), f"{at}.{name}.bias": (_WIDTH,)}
+        shapes |= _norm(f"{at}.ln1") | _norm(f"{at}.ln2")
+        shapes |= {f"{at}.ffn_up.weight": (_WIDTH, _INNER), f"{at}.ffn_up.bias": (_INNER,)}
+        shapes |= {f"{at}.ffn_down.weight": (_INNER, _WIDTH), f"{at}.ffn_down.bias": (_WIDTH,)}
+    values: dict[str, object] = {
+        "general.architecture": "clip",
+        "clip.has_vision_encoder": True,
+        "clip.projector_type": "mlp",
+        "clip.use_gelu": True,
+        "clip.vision.image_size": _SIDE,
+        "clip.vision.patch_size": _PATCH,
+        "clip.vision.embedding_length": _WIDTH,
+        "clip.vision.feed_forward_length": _INNER,
+        "clip.vision.projection_dim": dimension,
+        "clip.vision.block_count": _BLOCKS,
+        "clip.vision.attention.head_count": 2,
+        "clip.vision.attention.layer_norm_epsilon": 1e-5,
+        "clip.vision.image_mean": [0.5, 0.5, 0.5],
+        "clip.vision.image_std": [0.5, 0.5, 0.5],
+    }
+    tensors, weights = [], b""
+    for name, shape in shapes.items():
+        tensors.append((name, shape, 0, len(weights)))
+        weights += _weights(name, math.prod(shape))
+        weights += bytes(-len(weights) % 32)
+    return gguf_bytes(values, tensors) + weights
+
+
+def _norm(name: str) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (_WIDTH,), f"{name}.bias": (_WIDTH,)}
+
+
+def _weights(name: str, count: int) -> bytes:
+    """Return *count* float32: the same every time, and without order."""
+    if name.endswith("bias") or "ln" in name:
+        return struct.pack("<f", 0.0 if name.endswith("bias") else 1.0) * count
+    return struct.pack(f"<{count}f", *((place * 2_654_435_761 % 2001 - 1000) / 4000 for place in range(count)))
+
+
+@pytest.fixture(scope="session")
+def seeing_model(starter_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SmolLM2 in a folder with a projector."""
+    folder = tmp_path_factory.mktemp("seeing")
+    path = folder / starter_model.name
+    path.symlink_to(starter_model)
+    dimension = GGUFFormat().read_facts(starter_model).embedding_dimension
+    assert dimension is not None
+    (folder / "mmproj-tiny.gguf").write_bytes(projector_bytes(dimension))
+    return path

@@ -38,7 +38,7 @@ class MiniLMEngine(EmbeddingEngine, RerankEngine):
 
     name: ClassVar[str] = "minilm"
     formats: ClassVar[tuple[str, ...]] = ("onnx",)
-    supports: ClassVar[frozenset[Feature]] = frozenset({"token_prompts", "dimensions"})
+    supports: frozenset[Feature] = frozenset({"token_prompts", "dimensions"})
     options_class: ClassVar[type | None] = MiniLMOptions
 
     def __init__(self) -> None:

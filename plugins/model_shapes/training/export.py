@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from painter import make_autoencoder, make_painter, make_schedule
+from painter import make_autoencoder, make_painter, make_schedule, widen
 from reader import make_reader, make_tokenizer
 
 
@@ -27,7 +27,7 @@ def main() -> None:
         vae=make_autoencoder(),
         text_encoder=reader,
         tokenizer=tokenizer,
-        unet=painter,
+        unet=widen(painter),
         scheduler=make_schedule(),
         safety_checker=None,
         feature_extractor=None,

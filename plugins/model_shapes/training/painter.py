@@ -10,16 +10,18 @@ from reader import WIDTH
 from scenes import SIDE
 
 _diffusers: Any = importlib.import_module("diffusers")  # it has types for a part of itself only
+LATENTS = 4
+"""Red, green, blue, and one that is ignored: the pipeline for masked edits insists on four."""
 _SHRINK = 0.05
 _CHANNELS = 8
 
 
-def make_painter() -> Any:
+def make_painter(channels: int = 3) -> Any:
     """Return the U-Net, untrained: 2.5 million parameters on 32x32 pixels."""
     return _diffusers.UNet2DConditionModel(
         sample_size=SIDE,
-        in_channels=3,
-        out_channels=3,
+        in_channels=channels,
+        out_channels=channels,
         block_out_channels=(32, 64, 96),
         down_block_types=("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
@@ -28,6 +30,18 @@ def make_painter() -> Any:
         attention_head_dim=4,
         norm_num_groups=8,
     )
+
+
+def widen(painter: Any) -> Any:
+    """Return the same U-Net on ``LATENTS`` channels: it sees and changes the first three as before, and nothing of the fourth."""
+    wide = make_painter(LATENTS)
+    states = painter.state_dict()
+    for name, dimension in (("conv_in.weight", 1), ("conv_out.weight", 0), ("conv_out.bias", 0)):
+        more = list(states[name].shape)
+        more[dimension] = LATENTS - more[dimension]
+        states[name] = torch.cat([states[name], torch.zeros(more)], dimension)
+    wide.load_state_dict(states)
+    return wide
 
 
 def make_schedule() -> Any:
@@ -46,13 +60,13 @@ def make_schedule() -> Any:
 
 
 def make_autoencoder() -> Any:
-    """Return an ``AutoencoderTiny`` whose latents are the pixels themselves, to within a thousandth.
+    """Return an ``AutoencoderTiny`` whose latents are the pixels themselves, to within a thousandth, and a fourth channel of zeros.
 
     Its decoder bends what it gets by ``tanh``, so the latents are made small enough to lie where that is straight,
     and ``scaling_factor`` makes them large again for the U-Net.
     """
     model = _diffusers.AutoencoderTiny(
-        latent_channels=3,
+        latent_channels=LATENTS,
         encoder_block_out_channels=(_CHANNELS,),
         decoder_block_out_channels=(_CHANNELS,),
         num_encoder_blocks=(0,),
@@ -69,6 +83,6 @@ def make_autoencoder() -> Any:
             leave.weight[channel, channel, 1, 1] = 2 * _SHRINK  # [-1, 1], shrunken
             grow.weight[channel, channel, 1, 1] = 0.5 / _SHRINK  # [0, 1], which the ReLU lets through
             finish.weight[channel, channel, 1, 1] = 1
-        leave.bias.fill_(-_SHRINK)
+        leave.bias[:3] = -_SHRINK
         grow.bias[:3] = 0.5
     return model

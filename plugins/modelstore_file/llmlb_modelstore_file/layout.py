@@ -11,6 +11,8 @@ from llmlb_modelstore_file.folders import marked_folder, onnx
 from llmlb_modelstore_file.found import MAX_FILES, Layout, belongs, sized
 
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$", re.IGNORECASE)
+_PROJECTOR = "mmproj"
+"""How the files are called that let a model see; they belong to the model beside them."""
 _INDEX = "model.safetensors.index.json"
 
 
@@ -47,6 +49,7 @@ def _directory(path: Path) -> Layout:
     if "config.json" in names and weights:
         return _safetensors(path, names, weights)
     ggufs = [name for name in names if name.lower().endswith(".gguf")]
+    ggufs = [name for name in ggufs if not name.startswith(_PROJECTOR)] or ggufs
     firsts = [name for name in ggufs if (shard := _SHARD.match(name)) is None or int(shard["number"]) == 1]
     if len(firsts) == 1:
         return _gguf(path / firsts[0])
@@ -86,4 +89,11 @@ def _gguf(path: Path) -> Layout:
         missing = [name for name in names if not (path.parent / name).is_file()]
         if missing:
             raise ModelFilesInvalid(f"{path} is one of {count} parts, and {path.parent} lacks {', '.join(missing[:4])}")
+    names += _projectors(path, names)
     return Layout(model_id_of(path.name), "gguf", names[0], sized(path.parent, names))
+
+
+def _projectors(path: Path, own: list[str]) -> list[str]:
+    """Return the projector files beside the model at *path*; none where another model lies there, whose they may be."""
+    beside = sorted(each.name for each in path.parent.glob("*.gguf") if each.name not in own)
+    return beside if all(name.startswith(_PROJECTOR) for name in beside) else []

