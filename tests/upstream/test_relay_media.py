@@ -44,7 +44,7 @@ def head_of(framing: str, size: int, kind: str = MP3) -> bytes:
 
 
 @pytest.mark.parametrize("framing", ["chunked", "length", "close"])
-@pytest.mark.parametrize("size", [1, 100_000, 3_000_000])
+@pytest.mark.parametrize("size", [1, 3_000_000])
 async def test_sound_passes_unchanged(relay, framing, size):
     """With its type, and its length where that is known (26006000-F24)."""
     sound = os.urandom(size)

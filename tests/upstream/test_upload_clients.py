@@ -104,6 +104,12 @@ async def _asgi(front, length, headers) -> Client:
     return Client(give, finish, leave, asyncio.ensure_future(serve()))
 
 
+@pytest.fixture(autouse=True)
+def _no_long_drain(monkeypatch):
+    """Under ASGI a body that nobody wants is read for a while before an early answer."""
+    monkeypatch.setattr("llmlb_core.web.outlet.DRAIN_TIMEOUT_S", 0.2)
+
+
 def spooled(front) -> int:
     """Return how many files lie in the spool."""
     return len(list((front.house.settings.data_dir / "uploads").iterdir()))
