@@ -13,7 +13,7 @@ import pstats
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import attrs
@@ -22,10 +22,12 @@ import uvloop
 from llmlb_core.contracts.dialect import Entry
 from llmlb_core.contracts.endpoint import Endpoint, Exchange, Result
 from llmlb_core.contracts.outlet import Headers, Outlet
+from llmlb_core.contracts.streams import Identity, StreamReader
 from llmlb_core.domain.calls import Call, Head, Operation
 from llmlb_core.domain.endpoints import Target
 from llmlb_core.domain.models import Capability
 from llmlb_core.domain.results import Usage
+from llmlb_core.domain.transcript import Transcript
 from llmlb_core.house import House
 from llmlb_core.settings.load import load_settings
 from llmlb_core.stages.resolve import Resolve
@@ -43,6 +45,10 @@ class Sink(Outlet):
         """Return the one body."""
         del max_bytes, timeout_s
         return BODY
+
+    async def piece(self, max_bytes: int, timeout_s: float) -> bytes:
+        """Not used."""
+        raise NotImplementedError(f"{max_bytes} {timeout_s}")
 
     def open(self, status: int, headers: Headers, length: int | None = None) -> None:
         """Look at the head."""
@@ -69,12 +75,27 @@ class Done:
 
     status, content_type, content_length, is_complete = 200, "application/json", 692, True
     headers: tuple[tuple[str, str], ...] = ()
+    reader: StreamReader | None = None
+    told = b""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Commit in the next turn of *loop*, as a real one would at the earliest."""
         self.committed: asyncio.Future[None] = loop.create_future()
         self.usage: Usage | None = None
         loop.call_soon(self.committed.set_result, None)
+
+    def hasten(self, seconds: float) -> None:
+        """It cannot be sooner."""
+
+    def follow(self, delivered: Transcript, identity: Identity | None) -> bool:
+        """No plain answer goes on with another."""
+        del delivered, identity
+        return False
+
+    def go_on(self, delivered: Transcript, identity: Identity | None, *, is_capped: bool) -> bool:
+        """Nothing is left to say."""
+        del delivered, identity, is_capped
+        return False
 
     def attach(self, outlet: Outlet) -> None:
         """Write the answer."""
@@ -135,6 +156,12 @@ class One:
     def __init__(self) -> None:
         """Make them."""
         self.found = Target("fake-model", (Instant("a"), Instant("b"))), (Capability.TEXT_GENERATION,)
+
+        self.fallbacks: Mapping[str, tuple[str, ...]] = {}
+
+    def has(self, name: str) -> bool:
+        """Return whether it is the one."""
+        return name == self.found[0].model
 
     def lookup(self, name: str, need: Capability, operation: Operation) -> tuple[Target, tuple[Capability, ...]]:
         """Return the one."""

@@ -32,7 +32,12 @@ if TYPE_CHECKING:
         RoutingFields as RoutingFields,
     )
     from llmlb_core.contracts.endpoint import Endpoint as Endpoint, Result as Result
-    from llmlb_core.contracts.endpoint_kind import Answer as Answer, EndpointKind as EndpointKind, Server as Server
+    from llmlb_core.contracts.endpoint_kind import (
+        Answer as Answer,
+        Continuation as Continuation,
+        EndpointKind as EndpointKind,
+        Server as Server,
+    )
     from llmlb_core.contracts.engine import (
         Cancel as Cancel,
         EmbeddingEngine as EmbeddingEngine,
@@ -80,6 +85,7 @@ if TYPE_CHECKING:
     from llmlb_core.contracts.storage import StorageApp as StorageApp
     from llmlb_core.contracts.streams import (
         DIFFERS as DIFFERS,
+        UNFINISHED as UNFINISHED,
         Fault as Fault,
         Identity as Identity,
         StreamReader as StreamReader,
@@ -165,7 +171,7 @@ _HOMES = {
     "contracts.auth": "Authenticator Authorizer",
     "contracts.dialect": "Decoded Dialect Entry ImageReference Renderer Route RoutingFields",
     "contracts.endpoint": "Endpoint Result",
-    "contracts.endpoint_kind": "Answer EndpointKind Server",
+    "contracts.endpoint_kind": "Answer Continuation EndpointKind Server",
     "contracts.engine": "Cancel EmbeddingEngine Engine Feature TextDelta TextEngine TextRequest float32_rows",
     "contracts.media_engines": "ImageEngine RerankEngine Samples SpeechEngine TranscriptionEngine",
     "contracts.metrics": "HistogramSample MetricFamily MetricsView Sample",
@@ -175,7 +181,7 @@ _HOMES = {
     "contracts.router": "Filter Picker Rank Router Scorer UNKNOWN",
     "contracts.routes": "Routes",
     "contracts.storage": "StorageApp",
-    "contracts.streams": "DIFFERS Fault Identity StreamReader",
+    "contracts.streams": "DIFFERS UNFINISHED Fault Identity StreamReader",
     "domain.calls": "Call Head Operation new_id",
     "domain.chat": "ChatRequest CompletionRequest EmbeddingRequest ImagePart Message ResponseFormat Sampling TextPart Tool "
     "ToolCall ToolChoice",

@@ -14,6 +14,7 @@ from llmlb_core.domain.media import MediaResult
 from llmlb_core.domain.results import Delta, Usage, Vectors
 
 if TYPE_CHECKING:
+    from llmlb_core.contracts.endpoint_kind import Continuation
     from llmlb_core.domain.breaker import Breaker
     from llmlb_core.domain.calls import Call
     from llmlb_core.domain.transcript import Transcript
@@ -58,11 +59,18 @@ class Exchange(Protocol):
         ...
 
     def hasten(self, seconds: float) -> None:
-        """Fail with ``EndpointTimeout`` unless a stream's first content comes within *seconds* of the request, head included."""
+        """Fail with ``EndpointTimeout`` unless a stream's first content comes within *seconds* of the request, head included.
+
+        ``math.inf`` = the endpoint's own limit for that holds for its head, too: nothing else could serve the call.
+        """
         ...
 
     def follow(self, delivered: Transcript, identity: Identity | None) -> bool:
         """Go on with an answer of which *delivered* is out already; False = that cannot be done. See ``StreamReader.follow``."""
+        ...
+
+    def go_on(self, delivered: Transcript, identity: Identity | None, *, is_capped: bool) -> bool:
+        """Take what comes for the rest of an answer; False = that cannot be done. See ``StreamReader.go_on``."""
         ...
 
     def attach(self, outlet: Outlet) -> None:
@@ -102,6 +110,7 @@ class Endpoint(ABC):
         is_loading: Whether it is not routable only because it still loads: a call that nothing else can serve waits for it.
         call_count: Calls that began here since the start. Only the stage ``dispatch`` changes it.
         switch_s: How long the first content of a stream may take, where another endpoint or a fallback model could serve it.
+        may_continue: Whether ``continuation`` ever returns one: only then texts of streams are kept.
     """
 
     id: str
@@ -115,6 +124,7 @@ class Endpoint(ABC):
     is_loading: bool = False
     call_count: int = 0
     switch_s: float = 10.0
+    may_continue: bool = False
 
     @property
     @abstractmethod
@@ -156,6 +166,11 @@ class Endpoint(ABC):
     def relay(self, call: Call, model: str) -> Exchange:
         """Send the body of *call* as it is, but for the model's name, and return the exchange that passes the answer on."""
         raise NotImplementedError(f"endpoint {self.name!r} relays nothing")
+
+    def continuation(self, call: Call, delivered: str) -> Continuation | None:
+        """Return what makes it go on with the answer to *call* of which *delivered* is out; None = it cannot."""
+        del call, delivered
+        return None
 
     @abstractmethod
     def open(self, call: Call, model: str) -> AsyncIterator[Result]:

@@ -34,6 +34,19 @@ class Answer:
         return 200 <= self.status < 300
 
 
+@frozen
+class Continuation:
+    """What makes a server go on with an answer of which a part is there.
+
+    Attributes:
+        body: Of a call to the same route as the one whose answer broke.
+        is_capped: Whether it may end for length earlier than the client asked for: what ends so is not taken for an end.
+    """
+
+    body: bytes = field(repr=False)
+    is_capped: bool = False
+
+
 class Server(Protocol):
     """A registered server, as a kind asks it questions.
 
@@ -180,4 +193,19 @@ class EndpointKind(ABC):
             body: The first bytes of it, perhaps cut.
         """
         del status, headers, body
+        return None
+
+    def continue_body(self, route: str, body: bytes, delivered: str, version: str | None) -> Continuation | None:
+        """Return what makes a server go on with an answer that broke; None = that cannot be said for sure, and is not tried.
+
+        A kind overrides it where its servers document that they continue a partial answer. What the server then streams must be
+        the rest of the answer, without *delivered*. Pure; any request may come, also one that is no good.
+
+        Args:
+            route: Where the call goes, such as ``/v1/chat/completions``.
+            body: What the client sent.
+            delivered: What of the answer went out: text of its one choice and nothing else. Never empty.
+            version: What the server last said of itself (``Report.version``).
+        """
+        del route, body, delivered, version
         return None

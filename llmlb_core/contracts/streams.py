@@ -12,6 +12,8 @@ from llmlb_core.domain.transcript import Transcript
 
 DIFFERS = "replay_differs"
 """The code of the ``Fault`` of an answer that does not begin with what was delivered."""
+UNFINISHED = "continue_unfinished"
+"""The code of the ``Fault`` of an answer that was gone on with, and that its own limit of tokens ended too early."""
 
 
 @frozen
@@ -57,6 +59,7 @@ class StreamReader(ABC):
         transcript: What was delivered.
         is_comparable: Whether that is all that was; if not, another answer cannot be compared with it.
         identity: What its events have in common, as far as it is known.
+        is_open: Whether more could be added to the answer: no choice of it has a finish reason.
     """
 
     is_flowing: bool = True
@@ -67,6 +70,7 @@ class StreamReader(ABC):
     transcript: Transcript
     is_comparable: bool = True
     identity: Identity | None = None
+    is_open: bool = True
 
     def __init__(self) -> None:
         """Begin with nothing delivered."""
@@ -91,6 +95,15 @@ class StreamReader(ABC):
         To be called before ``read``. An answer that differs has a ``fault`` with the code ``DIFFERS``.
         """
         del delivered, identity
+        return False
+
+    def go_on(self, delivered: Transcript, identity: Identity | None, *, is_capped: bool) -> bool:
+        """Take what comes for what follows *delivered*, as *identity*; False = that cannot be done.
+
+        To be called before ``read``. *delivered* grows by what is read; usage is of the whole answer then. Where it *is_capped*,
+        an end for length is a ``fault`` with the code ``UNFINISHED``; what is no text has one with the code ``DIFFERS``.
+        """
+        del delivered, identity, is_capped
         return False
 
 

@@ -9,7 +9,8 @@ from datetime import datetime
 
 import attrs
 
-from llmlb_core.contracts.endpoint_kind import EndpointKind
+from llmlb_core.contracts.endpoint_kind import Continuation, EndpointKind
+from llmlb_core.domain.calls import Call
 from llmlb_core.domain.facts import EndpointFacts
 from llmlb_core.domain.registration import Condition, EndpointStatus, Registration, ServedModel
 from llmlb_core.domain.remote import RemoteModel, Report
@@ -92,12 +93,22 @@ class RegisteredEndpoint(ServerEndpoint):
         """Take what it was recognised as."""
         self.kind_object = kind
         self._pool.read_error = self._read_error
+        self.may_continue = type(kind).continue_body is not EndpointKind.continue_body
         self._weigh()
 
     def context_tokens(self, model: str) -> int | None:
         """What the server lists."""
         served = self.served.get(model)
         return None if served is None else served.context_tokens
+
+    def continuation(self, call: Call, delivered: str) -> Continuation | None:
+        """As its kind says."""
+        version = None if self.report is None else self.report.version
+        try:
+            return self.kind_object.continue_body(call.route.path, call.body, delivered, version)
+        except Exception:  # noqa: BLE001  # a plugin's code: what it does not know is not tried
+            _log.exception("kind_raised", extra={"facts": {"endpoint": self.name, "kind": self.kind, "method": "continue_body"}})
+            return None
 
     def serves_responses(self, model: str) -> bool | None:
         """Whether *model*, which it has, can be called by ``/v1/responses`` (24157000-F16, F19); None = nothing tells."""

@@ -202,7 +202,7 @@ class House:
             transform=Transform(Pictures(settings.images)),
             acquire=acquire,
             dispatch=dispatch,
-            resume=Resume(dispatch),
+            resume=Resume(dispatch, may_continue=settings.dispatch.continue_streams),
             record=recorder,
             running=Running(),
             call_timeout_s=settings.server.call_timeout_s,

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 
 from llmlb_core.contracts.observer import Feedback
+from llmlb_core.house.resume_metrics import watch_resume
 from llmlb_core.pipeline import Pipeline
 from llmlb_core.plugin_host.host import PluginHost
 from llmlb_core.settings.sections import Settings
@@ -85,6 +86,7 @@ def watch_house(metrics: Metrics, pipeline: Pipeline, supervisor: Supervisor) ->
     """Show what runs, waits and is loaded now."""
     metrics.watch("calls_running", "gauge", "Calls that run now.", lambda: pipeline.running.count)
     watch_queue(metrics, pipeline.acquire)
+    watch_resume(metrics, pipeline.resume.stats)
     labels, selections = ("endpoint", "reason"), metrics.calls.selections
     metrics.watch("selections", "counter", "Answered calls, by endpoint and why it was chosen.", selections, labels)
 

@@ -33,6 +33,11 @@ class DispatchSettings:
     retry_floor: int = setting(
         10, "So many repeated attempts in 10 s are allowed at an endpoint anyway.", minimum=0, maximum=10_000
     )
+    continue_streams: bool = setting(
+        True,
+        "Where no other endpoint says the same, have one go on with the text of a stream that broke, if its kind can do that; "
+        "the text of such streams is kept meanwhile, up to 64 KiB each.",
+    )
     hedge: bool = setting(
         False,
         "Ask a second endpoint for a stream whose first content takes longer than that of 95 % of the model's calls; "

@@ -22,7 +22,9 @@ class TimeoutSettings:
     """``[endpoints.timeouts]``: how long one endpoint may take."""
 
     connect_s: float = setting(5.0, "To connect.", minimum=0.01)
-    head_s: float = setting(30.0, "To begin the answer of a stream.", minimum=0.01)
+    head_s: float = setting(
+        30.0, "To begin the answer of a stream, where something else could serve it; else it has `first_token_s`.", minimum=0.01
+    )
     first_token_s: float = setting(
         120.0, "To the first content of a stream, where nothing else could serve the call; comments are none.", minimum=0.01
     )

@@ -204,11 +204,12 @@ class Rendering:
 
     def _in_band(self, error: CallError) -> bytes | None:
         """Return *error* as the stream says it; None where there is no stream, or its renderer raises."""
+        call = self._call
+        if call is None or not call.stream:
+            return None
         try:
-            if self._renderer is None and self._call is not None:
-                self._renderer = self._dialect.renderer(self._call, self._call.model)
-            if self._renderer is None or self._call is None or not self._call.stream:
-                return None
+            if self._renderer is None:
+                self._renderer = self._dialect.renderer(call, call.model)
             return self._renderer.error(error)
         except Exception:  # noqa: BLE001  # a plugin's code
             _log.exception("dialect_raised", dialect=self._dialect.name, call=self._record.id)

@@ -72,6 +72,11 @@ class Exchange(Incoming):
         del delivered, identity
         return False
 
+    def go_on(self, delivered: Transcript, identity: Identity | None, *, is_capped: bool) -> bool:
+        """Say that a plain answer goes on with none."""
+        del delivered, identity, is_capped
+        return False
+
     def attach(self, outlet: Outlet) -> None:
         """Let what is held and what comes flow to *outlet*, whose head is out."""
         self._outlet = outlet

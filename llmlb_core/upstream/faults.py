@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from llmlb_core.contracts.streams import DIFFERS, Fault
+from llmlb_core.contracts.streams import DIFFERS, UNFINISHED, Fault
 from llmlb_core.errors import AnswerDiffers, CallError, EndpointFailed
 from llmlb_core.upstream.limits import READ_ERROR_BYTES
 from llmlb_core.upstream.refusals import refusal
@@ -30,6 +30,8 @@ def error_of(name: str, fault: Fault, read_error: ReadError | None) -> CallError
     """Return what *fault* means for the call; *name* is the endpoint's, *read_error* knows the words of its kind."""
     if fault.code == DIFFERS:
         return AnswerDiffers(f"Endpoint '{name}' gave another answer to the same call.")
+    if fault.code == UNFINISHED:
+        return AnswerDiffers(f"Endpoint '{name}' could not go on with the answer: {fault.problem}.", code=UNFINISHED)
     if fault.error is None:
         return EndpointFailed(f"Endpoint '{name}' failed: {fault.problem}.", code=fault.code)
     words, status = _read(fault.error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from llmlb_core.contracts.outlet import Outlet
 from llmlb_core.contracts.streams import Identity, StreamReader
 from llmlb_core.domain.results import Usage
@@ -54,14 +56,18 @@ class StreamExchange(Exchange):
         self.overdue_at = min(self._first_by, self._sent_at + self._limits.head_s)
 
     def hasten(self, seconds: float) -> None:
-        """Fail unless the first content comes within *seconds* of the request, its head included."""
+        """Fail unless the first content comes within *seconds* of the request, its head included; see the contract for no limit."""
         self._first_by = min(self._first_by, self._sent_at + seconds)
-        self.overdue_at = min(self.overdue_at, self._first_by)
+        self.overdue_at = self._first_by if seconds == inf else min(self.overdue_at, self._first_by)
 
     def follow(self, delivered: Transcript, identity: Identity | None) -> bool:
         """Go on with an answer of which *delivered* is out, as ``StreamReader.follow`` says; to be called before anything came."""
         self._is_following = self.reader.follow(delivered, identity)
         return self._is_following
+
+    def go_on(self, delivered: Transcript, identity: Identity | None, *, is_capped: bool) -> bool:
+        """Take it for the rest of an answer, as ``StreamReader.go_on`` says; to be called before anything came."""
+        return self.reader.go_on(delivered, identity, is_capped=is_capped)
 
     @property
     def content_length(self) -> int | None:

@@ -11,6 +11,7 @@ from llmlb_core.domain.calls import Head
 from llmlb_core.telemetry.log import get_logger
 from llmlb_core.wire.clock import Clock
 from llmlb_core.wire.flaws import BadMessage, flaw_of_beginning, origin_form
+from llmlb_core.wire.flow import Flow
 from llmlb_core.wire.limits import ClientLimits
 from llmlb_core.wire.linger import Linger
 from llmlb_core.wire.message import Message
@@ -24,7 +25,7 @@ HEAD_END = b"\r\n\r\n"
 _log = get_logger("wire")
 
 
-class ClientConnection(asyncio.Protocol):
+class ClientConnection(Flow):
     """HTTP/1.1 from one client.
 
     Between calls there is no message. While one is served there are a message, an outlet and a call; when it was answered before
@@ -32,30 +33,17 @@ class ClientConnection(asyncio.Protocol):
 
     Attributes:
         call: The task that serves the current call.
-        overdue_at: When the client's silence ends the connection; see ``Sweep``.
-        is_write_paused: Whether the client reads more slowly than we write.
     """
 
-    __slots__ = (
-        "_around", "_held", "_is_read_paused", "_is_used", "_message", "_outlet", "_peer", "_unread_bytes", "_writable", "call",
-        "is_write_paused", "loop", "overdue_at", "transport",
-    )  # fmt: skip
+    __slots__ = ("_held", "_is_used", "_peer", "call")
 
     def __init__(self, around: Surroundings, loop: asyncio.AbstractEventLoop) -> None:
         """Serve one connection."""
-        self._around = around
-        self.loop = loop
-        self.transport: asyncio.Transport
-        self.overdue_at = math.inf
-        self.is_write_paused = False
+        super().__init__(around, loop)
         self.call: asyncio.Task[None] | None = None
         self._peer = ""
         self._held = b""
-        self._message: Message | None = None
-        self._outlet: SocketOutlet | None = None
-        self._writable: asyncio.Future[None] | None = None
-        self._is_read_paused = self._is_used = False
-        self._unread_bytes = 0
+        self._is_used = False
 
     # --- asyncio calls these
 
@@ -111,28 +99,6 @@ class ClientConnection(asyncio.Protocol):
         if self._writable is not None:
             self._writable.cancel()
 
-    def pause_writing(self) -> None:
-        """The client reads slowly."""
-        self.is_write_paused = True
-        if self._outlet is not None:
-            self._outlet.is_paused = True
-        self._unread_bytes = self.transport.get_write_buffer_size()
-        self.overdue_at = self.loop.time() + self._around.limits.read_s
-
-    def resume_writing(self) -> None:
-        """The client has read."""
-        self.is_write_paused = False
-        if self.transport.is_closing():
-            return
-        if self._outlet is not None:
-            self.overdue_at = math.inf
-            if self._writable is not None and not self._writable.done():
-                self._writable.set_result(None)
-            self._outlet.is_paused = False
-            self._outlet.resumed()
-        elif self._message is None:
-            self._next()
-
     def overdue(self) -> None:
         """A head or body that takes too long is answered; silence between calls and clients that do not read are not."""
         transport = self.transport
@@ -158,28 +124,10 @@ class ClientConnection(asyncio.Protocol):
         """What this client may cost."""
         return self._around.limits
 
-    async def writable(self) -> None:
-        """Return when the client has read enough; cancelled where it leaves."""
-        if self.is_write_paused:
-            self._writable = self.loop.create_future()
-            await self._writable
-
     @property
     def clock(self) -> Clock:
         """What knows the ``Date`` header."""
         return self._around.clock
-
-    def pause_reading(self) -> None:
-        """Let what the client sends wait with the client."""
-        if not self._is_read_paused and not self.transport.is_closing():
-            self._is_read_paused = True
-            self.transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        """Read on."""
-        if self._is_read_paused:
-            self._is_read_paused = False
-            self.transport.resume_reading()
 
     def close_when_idle(self) -> None:
         """The server stops: close now, or after the call that runs."""

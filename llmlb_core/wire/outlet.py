@@ -92,11 +92,15 @@ class SocketOutlet(Outlet):
     def arrived(self) -> None:
         """The connection: a piece of the body came."""
         connection, message, waiter = self._connection, self._message, self._arrived
-        if waiter is None:
-            waiting_bytes = message.kept_bytes if self._is_in_pieces else message.body_bytes
-            if waiting_bytes > connection.limits.pipelined_bytes and not message.is_complete:
+        if self._is_in_pieces:
+            if waiter is not None and not waiter.done():
+                waiter.set_result(None)
+            if message.kept_bytes > connection.limits.pipelined_bytes and not message.is_complete:
+                connection.pause_reading()  # uvloop may call this many times before anybody takes a piece
+        elif waiter is None:
+            if message.body_bytes > connection.limits.pipelined_bytes and not message.is_complete:
                 connection.pause_reading()  # nobody has said yet that the body is wanted
-        elif message.is_complete or message.problem is not None or message.body_bytes > self._limit or self._is_in_pieces:
+        elif message.is_complete or message.problem is not None or message.body_bytes > self._limit:
             if message.body_bytes > self._limit:
                 message.drop_body()
             if not waiter.done():

@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import AsyncExitStack
 
 import pytest
 from llmlb_testing.upstream import FakeUpstream, completion, plain
 
-from llmlb_core.house import House
-from llmlb_core.settings.load import load_settings
-from llmlb_core.web.app import create_app
-
 TOML = """
-[auth]
-is_disabled = true
-
-[log]
-access = false
-
-[plugins]
-enabled = ["dialect_openai", "router_auto", "admission_fair"]
-
-[health]
-interval_s = 0
-
 [models."owned"]
 fallback = ["spare"]
 
@@ -39,25 +24,16 @@ async def _answer(visit):
 
 
 @pytest.fixture
-async def start(tmp_path):
-    """Opens a server over the same data again and again; yields its client."""
-    async with FakeUpstream.open(_answer) as upstream:
-        (tmp_path / "llmlb.toml").write_text(TOML.replace("URL", upstream.url))
-        houses = []
+async def start(tmp_path, open_app_at):
+    """Opens a server over the same data again and again, closing the one before; returns its client."""
+    async with FakeUpstream.open(_answer) as upstream, AsyncExitStack() as running:
 
         async def open_one():
-            house = House(load_settings(environ={"LLMLB_DATA_DIR": str(tmp_path)}))
-            opened = house.open()
-            await opened.__aenter__()
-            houses.append(opened)
-            return create_app(house.settings, house=house).test_client()
+            await running.aclose()
+            desk = await running.enter_async_context(open_app_at(tmp_path, TOML.replace("URL", upstream.url), interval_s=0))
+            return desk.client.http
 
-        async def close():
-            await houses.pop().__aexit__(None, None, None)
-
-        yield open_one, close
-        while houses:
-            await close()
+        yield open_one
 
 
 async def _chat(client, model: str):
@@ -68,14 +44,12 @@ async def _chat(client, model: str):
 
 async def test_a_fallback_is_said_shown_used_and_kept(start):
     """Also over a restart; unknown names are told, not refused."""
-    open_one, close = start
-    client = await open_one()
+    client = await start()
 
     before = await _chat(client, "gone")
     said = await client.put("/v0/models/Gone/fallback", json={"fallback": ["nobody", "spare"]})
     after = await _chat(client, "gone")
-    await close()
-    client = await open_one()
+    client = await start()
     again = await _chat(client, "GONE")
     listed = await (await client.get("/v0/models/fallbacks")).get_json()
 
@@ -87,8 +61,7 @@ async def test_a_fallback_is_said_shown_used_and_kept(start):
 
 async def test_a_fallback_can_be_taken_back(start):
     """By an empty list, or null."""
-    open_one, _ = start
-    client = await open_one()
+    client = await start()
 
     await client.put("/v0/models/gone/fallback", json={"fallback": ["spare"]})
     taken = await client.put("/v0/models/gone/fallback", json={"fallback": None})
@@ -99,8 +72,7 @@ async def test_a_fallback_can_be_taken_back(start):
 
 async def test_what_the_settings_file_says_is_not_changed(start):
     """409 with the reason; names with a slash are a path."""
-    open_one, _ = start
-    client = await open_one()
+    client = await start()
 
     refused = await client.put("/v0/models/owned/fallback", json={"fallback": []})
     shown = await (await client.get("/v0/models/owned/fallback")).get_json()
@@ -126,8 +98,7 @@ async def test_what_the_settings_file_says_is_not_changed(start):
 )
 async def test_a_wrong_fallback_is_told(start, body, told):
     """With what was expected."""
-    open_one, _ = start
-    client = await open_one()
+    client = await start()
 
     answer = await client.put("/v0/models/gone/fallback", json=body)
 

@@ -42,10 +42,10 @@ def server(tmp_path_factory):
     server.stop()
 
 
-async def ask(server: LiveServer, model: str, *, stream: bool) -> tuple[int, str, bytes]:
-    """Call; return status, text and body."""
+async def ask(server: LiveServer, model: str, *, stream: bool, **more: str) -> tuple[int, str, bytes]:
+    """Call, with *more* headers; return status, text and body."""
     body = {"model": model, "stream": stream, "messages": [{"role": "user", "content": WORDS}]}
-    headers = {"authorization": f"Bearer {server.key}"}
+    headers = {"authorization": f"Bearer {server.key}", **{name.replace("_", "-"): value for name, value in more.items()}}
     async with (
         aiohttp.ClientSession(server.url, headers=headers, timeout=aiohttp.ClientTimeout(60)) as http,
         http.post("/v1/chat/completions", json=body) as answer,
@@ -91,3 +91,21 @@ async def test_rule_7_another_answer_of_an_engine_is_not_passed_on(server):
     assert 200 == status
     assert WORDS.startswith(text)
     assert (1, 0) == (body.count(b'"error"'), body.count(b"[DONE]"))
+
+
+async def test_rule_7_another_answer_of_an_engine_begins_anew_where_the_client_asked_for_it(server):
+    """Announced, whole, with an id and a role of its own, and counted."""
+    status, _, body = await ask(server, "other", stream=True, x_llmlb_restart="on")
+
+    before, _, anew = body.partition(b'event: llmlb.restart\ndata: {"object":"llmlb.restart","choices":[]}\n\n')
+    first, second = (
+        [json.loads(line[6:]) for line in part.split(b"\n\n") if line.startswith(b"data: {")] for part in (before, anew)
+    )
+    text = "".join(choice["delta"].get("content") or "" for each in second for choice in each.get("choices", []))
+    assert (200, "nothing of the kind") == (status, text)
+    assert ("assistant", 1) == (second[0]["choices"][0]["delta"].get("role"), body.count(b"[DONE]"))
+    assert not {each["id"] for each in first} & {each["id"] for each in second}
+    assert b'"error"' not in body
+    headers = {"authorization": f"Bearer {server.key}"}
+    async with aiohttp.ClientSession(server.url, headers=headers) as http, http.get("/metrics") as answer:
+        assert 'llmlb_recoveries_total{rule="restart",outcome="completed"} 1' in await answer.text()

@@ -186,3 +186,33 @@ def test_every_member_of_an_outlet_is_the_outlets_own(name):
         setattr(outlet, name, mark)
         assert mark is getattr(inner, name) is getattr(outlet, name)
     assert isinstance(outlet, Outlet)
+
+
+async def test_of_a_body_read_in_pieces_a_summary_is_kept():
+    """Never the pieces: they are a file; every sink gets it."""
+    first, second = Keeping(), Keeping()
+    second.name = "second"
+    taps, _ = make_taps(first, second)
+    outlet = taps.tap(Record("req-1", 0.0), make_outlet(b"RIFF" * 10))
+
+    assert b"RIFF" * 10 == await outlet.piece(10**9, 1)
+    outlet.note_body(b'{"file":{"size_bytes":40}}')
+    taps.close(outlet)
+
+    assert [b'{"file":{"size_bytes":40}}'] * 2 == [sink.taken[0].request for sink in (first, second)]
+
+
+@pytest.mark.parametrize("kind", ["audio/mpeg", "image/png", "application/octet-stream", ""])
+async def test_sound_and_pictures_are_not_kept(kind):
+    """The request is; the answer is said to be cut."""
+    sink = Keeping()
+    taps, _ = make_taps(sink)
+    outlet = taps.tap(Record("req-1", 0.0), make_outlet())
+    await outlet.body(100, 1)
+
+    outlet.open(200, [("content-type", kind)])
+    outlet.write(b"ID3\x00")
+    taps.close(outlet)
+
+    (bodies,) = sink.taken
+    assert (CHAT, b"", kind, True) == (bodies.request, bytes(bodies.answer), bodies.content_type, bodies.is_answer_cut)

@@ -16,6 +16,7 @@ from attrs import define, field
 from llmlb_testing.doors import open_doors
 from llmlb_testing.upstream import FakeUpstream
 
+from llmlb_core.domain.records import Record
 from llmlb_core.house import House
 from llmlb_core.settings.load import load_settings
 from llmlb_core.settings.sections import Settings
@@ -241,14 +242,36 @@ class Front:
         assert 0 == self.house.pipeline.acquire.dropped_count
 
 
-def toml_of(*urls: str, models: str | list[str] = '["m"]', extra: str = "", tail: str = "") -> str:
-    """Return settings with one endpoint for each URL: e0, e1 and so on; *models* of all, or of each."""
+class Records(list[Record]):
+    """A feedback that keeps what it is told."""
+
+    def on_end(self, record: Record) -> None:
+        """Keep it."""
+        self.append(record)
+
+
+def records_of(front) -> Records:
+    """Return what is recorded from now on."""
+    records = Records()
+    front.house.pipeline.record._feedbacks = {"test": records}
+    return records
+
+
+def measured(front: Front, name: str) -> dict[tuple[str, ...], float]:
+    """Return the samples of one family of metrics, by their labels."""
+    (family,) = [each for each in front.house._metrics.collect() if each.name == name]
+    return {sample.labels: sample.value for sample in family.samples}
+
+
+def toml_of(*urls: str, models: str | list[str] = '["m"]', extra: str = "", tail: str = "", plugin: str = "") -> str:
+    """Return settings with one endpoint for each URL: e0, e1 and so on; *models* of all, or of each; *plugin* = one more."""
     each = models if isinstance(models, list) else [models] * len(urls)
     tables = [
         f'[[endpoints]]\nname = "e{n}"\nurl = "{url}"\nmodels = {own}\n{extra}\n'
         for n, (url, own) in enumerate(zip(urls, each, strict=True))
     ]
-    return TOML + "\n".join([*tables, tail])
+    base = TOML.replace("admission_fair", f'admission_fair", "{plugin}') if plugin else TOML
+    return base + "\n".join([*tables, tail])
 
 
 def settings_of(folder: Path, toml: str) -> Settings:
@@ -284,10 +307,16 @@ async def relay(plane, tmp_path) -> AsyncIterator[Callable[..., object]]:
         upstreams: list[FakeUpstream] = []
 
         async def start(
-            *scripts, extra: str = "", models: str | list[str] = '["m"]', path: str = "", tail: str = "", **options
+            *scripts,
+            extra: str = "",
+            models: str | list[str] = '["m"]',
+            path: str = "",
+            tail: str = "",
+            plugin: str = "",
+            **options,
         ) -> tuple:
             upstreams.extend([await stack.enter_async_context(FakeUpstream.open(script, **options)) for script in scripts])
-            toml = toml_of(*(upstream.url + path for upstream in upstreams), extra=extra, models=models, tail=tail)
+            toml = toml_of(*(upstream.url + path for upstream in upstreams), extra=extra, models=models, tail=tail, plugin=plugin)
             front = await stack.enter_async_context(open_front(plane, tmp_path / "data", toml))
             return (front, *upstreams)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 
 import pytest
 from llmlb_testing.upstream import DONE, chunk, completion, delta, plain, sse_head
@@ -11,6 +12,21 @@ from llmlb_core.contracts.outlet import Outlet
 from llmlb_core.upstream.exchange import Exchange
 
 from .conftest import chat
+
+
+async def kept_after(front, call):
+    """Make calls while nothing is collected; return what is still in memory of them. The first one fills caches."""
+    await call()
+    await front.idle()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            await call()
+        await front.idle()
+        return [type(each).__name__ for each in gc.get_objects() if isinstance(each, Exchange | Outlet)]
+    finally:
+        gc.enable()
 
 
 async def good(visit):
@@ -25,17 +41,8 @@ async def good(visit):
 async def test_a_call_that_is_over_is_freed_at_once(relay, stream):
     """Outlet and exchange know one another while bytes flow; a knot of them for each call would fill a busy server's memory."""
     front, _ = await relay(good)
-    await front.post(chat(stream=stream))
-    await front.idle()
-    gc.collect()
-    gc.disable()
-    try:
-        for _ in range(5):
-            await front.post(chat(stream=stream))
-        await front.idle()
-        kept = [type(each).__name__ for each in gc.get_objects() if isinstance(each, Exchange | Outlet)]
-    finally:
-        gc.enable()
+
+    kept = await kept_after(front, lambda: front.post(chat(stream=stream)))
 
     assert [] == kept
 
@@ -58,17 +65,8 @@ async def failing(visit):
 async def test_a_call_that_failed_is_freed_at_once(relay, stream, scripts):
     """Tried again, replayed or given up: errors know, by their tracebacks, what raised them, which must not know them."""
     front, *_ = await relay(*scripts, tail="[circuit_breaker]\nfailure_count = 0\nerror_rate_0_1 = 0")
-    await front.post(chat(stream=stream))
-    await front.idle()
-    gc.collect()
-    gc.disable()
-    try:
-        for _ in range(4):
-            await front.post(chat(stream=stream))
-        await front.idle()
-        kept = [type(each).__name__ for each in gc.get_objects() if isinstance(each, Exchange | Outlet)]
-    finally:
-        gc.enable()
+
+    kept = await kept_after(front, lambda: front.post(chat(stream=stream)))
 
     assert [] == kept
 
@@ -83,23 +81,14 @@ async def test_a_call_whose_client_left_is_freed_at_once(relay, stream):
         await visit.gone()
 
     front, upstream = await relay(slow)
+    counts = itertools.count(1)
 
-    async def leave(count):
+    async def leave():
         call = await front.open(chat(stream=stream))
-        visit = await upstream.visited(count)
+        visit = await upstream.visited(next(counts))
         call.leave()
         await visit.gone()
 
-    await leave(1)
-    await front.idle()
-    gc.collect()
-    gc.disable()
-    try:
-        for count in range(2, 5):
-            await leave(count)
-        await front.idle()
-        kept = [type(each).__name__ for each in gc.get_objects() if isinstance(each, Exchange | Outlet)]
-    finally:
-        gc.enable()
+    kept = await kept_after(front, leave)
 
     assert [] == kept

@@ -44,7 +44,7 @@ def head_of(framing: str, size: int, kind: str = MP3) -> bytes:
 
 
 @pytest.mark.parametrize("framing", ["chunked", "length", "close"])
-@pytest.mark.parametrize("size", [1, 100_000, 3_000_000])
+@pytest.mark.parametrize("size", [1, 3_000_000])
 async def test_sound_passes_unchanged(relay, framing, size):
     """With its type, and its length where that is known (26006000-F24)."""
     sound = os.urandom(size)
@@ -263,7 +263,7 @@ async def test_a_stream_that_is_cut_says_so(relay, name):
     call = await front.post(body, path, HEADERS if body.startswith(b"--") else {})
 
     assert call.body.startswith(events[0])
-    assert b"closed the connection" in call.body or not call.is_whole
+    assert b"closed the connection" in call.body
     assert b"[DONE]" not in call.body
 
 

@@ -11,29 +11,13 @@ from h2.connection import H2Connection
 from h2.events import DataReceived, ResponseReceived, StreamEnded, StreamReset
 from llmlb_testing.upstream import DONE, FakeUpstream, chunk, completion, delta, plain, sse_head
 
-from llmlb_core.domain.records import Record
 from llmlb_core.domain.results import Usage
 
-from .conftest import CHAT, chat, open_front, toml_of
+from .conftest import CHAT, chat, open_front, records_of, toml_of
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12, "prompt_tokens_details": {"cached_tokens": 3}}
 LAST = b"data: " + json.dumps({"id": "c", "choices": [], "usage": USAGE}).encode() + b"\n\n"
 TOLD = Usage(7, 5, cached_tokens=3)
-
-
-class Records(list[Record]):
-    """A feedback that keeps what it is told."""
-
-    def on_end(self, record: Record) -> None:
-        """Keep it."""
-        self.append(record)
-
-
-def records_of(front) -> Records:
-    """Return what is recorded from now on."""
-    records = Records()
-    front.house.pipeline.record._feedbacks = {"test": records}
-    return records
 
 
 async def answer(visit):

@@ -8,13 +8,14 @@ import openai
 import pytest
 from llmlb_testing.upstream import END_MARK, chunk, delta, finish, sse_head
 
-from .conftest import chat
+from .conftest import CHAT, chat, measured, records_of
 
 WORDS = ["one ", "two ", "three"]
 OTHERS = ["uno ", "dos ", "tres ", "cuatro"]
 STREAM = chat(stream=True)
 ANEW = b'event: llmlb.restart\ndata: {"object":"llmlb.restart","choices":[]}\n\n'
 ON = {"x-llmlb-restart": "on"}
+BODIES = {CHAT: STREAM, "/v1/completions": b'{"model":"m","prompt":"hi","stream":true}'}
 
 
 def said(words: list[str], name: str) -> bytes:
@@ -114,15 +115,36 @@ async def test_a_break_that_nobody_can_mend_announces_nothing(relay):
     assert (0, 1) == (call.body.count(b"restart"), call.body.count(b'"error"'))
 
 
-async def test_it_is_counted(relay):
-    """Behind the replay that differed."""
+async def test_rule_10_a_replay_that_differed_is_counted(relay):
+    """Beside what attempts tell: metrics have the number."""
     breaking = Breaking()
     front, *_ = await relay(breaking, other)
-    stats = front.house.pipeline.resume.stats
 
-    await broken(front, breaking, ON)
+    await broken(front, breaking)
+    await front.idle()
 
-    assert (1, 1, 0) == (stats.restarted, stats.differed, stats.replayed)
+    assert {(): 1} == measured(front, "replays_differed")
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/completions"])
+async def test_rule_10_attempts_and_metrics_show_a_restart(relay, path):
+    """In order, each with its rule: what broke, the replay that differed, and what began anew."""
+    breaking = Breaking()
+    front, *_ = await relay(breaking, other)
+    records = records_of(front)
+
+    call = await broken(front, breaking, ON, body=BODIES[path], path=path)
+    await front.idle()
+
+    shown = [(each.endpoint, each.outcome, each.reason, each.rule) for each in records[0].all_attempts()]
+    assert [
+        ("e0", "failed", "bad_gateway", ""),
+        ("e1", "failed", "replay_differs", "replay"),
+        ("e1", "completed", "", "restart"),
+    ] == shown
+    assert call.body.endswith(ANEW + said(OTHERS, "second") + finish(id="second") + END_MARK)
+    assert {("replay", "failed"): 1, ("restart", "completed"): 1} == measured(front, "recoveries")
+    assert {("finished_by_restart",): 1} == measured(front, "streams")
 
 
 async def test_the_official_client_reads_over_the_announcement(relay):

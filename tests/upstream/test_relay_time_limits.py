@@ -56,11 +56,13 @@ SILENCES = {
 async def test_silence_before_the_answer_is_told(relay, name):
     """504, which limit it was, and the server's connection is closed."""
     script, stream, seconds, words = SILENCES[name]
+    if name == "no head":  # nothing else could serve the call: see below
+        seconds, words = {"first_token_s": 0.3, "head_s": 0.1}, SILENCES["no event"][-1]
     front, upstream = await relay(script, extra=limits(**seconds))
 
     call = await front.post(chat(stream=stream))
 
-    code = "first_token_timeout" if name == "no event" else "endpoint_timeout"
+    code = "first_token_timeout" if stream else "endpoint_timeout"
     assert (504, code) == (call.status, call.error["code"])
     assert f"Endpoint 'e0' {words}." == call.error["message"]
     await upstream.visits[0].gone()
@@ -96,6 +98,20 @@ async def test_silence_in_a_stream_ends_it_with_an_error_event(relay):
     assert "stream_stalled" == json.loads(call.body.rsplit(b"data: ", 1)[1])["error"]["code"]
     assert "was silent for 0.5 s" in call.body.decode()
     await upstream.visits[0].gone()
+
+
+async def test_rule_4_a_head_may_take_as_long_as_the_first_content_where_nothing_else_could_serve(relay):
+    """Some servers send it with the first token: a long prompt must not end there, where waiting is all that can be done."""
+
+    async def slow(visit):
+        await asyncio.sleep(1)  # llmlb's own clock: it looks every half second
+        visit.send(sse_head(), chunk(delta("x") + DONE), chunk(b""))
+
+    front, upstream = await relay(slow, extra=limits(head_s=0.1, first_token_s=8))
+
+    call = await front.post(chat(stream=True))
+
+    assert (delta("x") + DONE, 1) == (call.body, len(upstream.visits))
 
 
 async def test_a_slow_stream_has_no_other_limit(relay):
@@ -140,7 +156,7 @@ async def test_a_server_that_does_not_accept_is_told(relay):
     assert not upstream.visits
 
 
-async def test_the_head_limit_counts_connecting_too(relay):
+async def test_the_first_limit_counts_connecting_too(relay):
     """A handshake that hangs ends with the shorter of the two."""
 
     async def unused(visit):
@@ -149,7 +165,7 @@ async def test_the_head_limit_counts_connecting_too(relay):
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen(5)
-        front, _ = await relay(unused, extra=limits(head_s=0.3, connect_s=20))
+        front, _ = await relay(unused, extra=limits(first_token_s=0.3, connect_s=20))
         import ssl
 
         address = front.servers[0].pool.address

@@ -16,13 +16,14 @@ from llmlb_core.endpoints.breakers import Breakers
 from llmlb_core.errors import CallError
 from llmlb_core.settings.sections import AdmissionSettings, WorkerSettings
 from llmlb_core.stages.acquire.asking import Asking
+from llmlb_core.stages.acquire.gate import Gate
 from llmlb_core.stages.acquire.lease import Lease, Probe, Waiting
 from llmlb_core.stages.acquire.pressure import Pressure, pressure_of
 from llmlb_core.stages.acquire.queue import Lines, Look, Timer
-from llmlb_core.stages.acquire.refusals import busy_text, queue_full, too_many_for_loading
+from llmlb_core.stages.acquire.refusals import queue_full
 from llmlb_core.stages.acquire.room import WaitingRoom
 from llmlb_core.stages.acquire.stats import AcquireStats, QueueStats
-from llmlb_core.stages.acquire.survey import Survey, no_endpoint, survey, tripped_ones
+from llmlb_core.stages.acquire.survey import Survey, survey
 from llmlb_core.telemetry.log import get_logger
 
 LEAST_WEIGHT = 0.001
@@ -78,6 +79,7 @@ class Acquire:
             clock=clock,
             call_later=call_later,
         )
+        self._gate = Gate(self._lines, self._stats, self._room, settings, clock)
         self._breakers = breakers or Breakers(clock=clock, call_later=call_later)
         self._breakers.on_call_may_come.append(self.wake)
         self._breakers.on_trip.append(self._tripped)
@@ -117,12 +119,12 @@ class Acquire:
         view = survey(targets, exclude, self._clock())
         contested = False
         if self._lines.waiting_count:
-            view, contested = self._let_others_first(view, targets, exclude)
+            view, contested = self._gate.let_others_first(view, targets, exclude)
         must_wait = contested or not view.free
         if must_wait:
             if view.is_tripped:
-                self._check_time(call, view)
-            self._check_room(call, view)
+                self._gate.check_time(call, view)
+            self._gate.check_room(call, view)
         load = self._load(call, view, has_waiters=contested, must_wait=must_wait)
         verdict = self._asking.decide(call, load)
         if type(verdict) is Reject:
@@ -134,7 +136,7 @@ class Acquire:
                 return self._grant(choice, 0.0, 0)
         waiter = Waiter(call, float(verdict.sort_key) if isinstance(verdict, Wait) else math.inf, load.queue)
         try:
-            self._check_room(call, view)
+            self._gate.check_room(call, view)
         except CallError:
             self._asking.left(waiter)
             raise
@@ -250,24 +252,6 @@ class Acquire:
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _let_others_first(self, view: Survey, targets: Sequence[Target], exclude: frozenset[str]) -> tuple[Survey, bool]:
-        """Serve whoever waits for what is free here, then look again: a slot may have appeared that nobody told us of.
-
-        Returns whether all that is still free is waited for by calls that their router refuses it; those are not passed either.
-        """
-        waited_for = [candidate for candidate in view.free if self._lines.has_waiters(candidate.endpoint.id)]
-        if not waited_for:
-            return view, False
-        for candidate in waited_for:
-            self._room.serve(candidate.endpoint)
-        view = survey(targets, exclude, self._clock())
-        free = [candidate for candidate in view.free if not self._lines.has_waiters(candidate.endpoint.id)]
-        if free:
-            view.free = free
-            view.free_count = sum(candidate.max_in_flight - candidate.in_flight for candidate in free)
-            return view, False
-        return view, bool(view.free)
-
     def _load(self, call: Call, view: Survey, *, has_waiters: bool, must_wait: bool) -> Load:
         principal = call.principal
         weight = principal.weight
@@ -302,40 +286,3 @@ class Acquire:
         """Calls of some model are not sent to *endpoint* any more: whoever waits for nothing else may go elsewhere."""
         if self._lines.has_waiters(endpoint.id):
             self._room.give_up_on(endpoint)
-
-    def _check_time(self, call: Call, view: Survey) -> None:
-        """Refuse a call that cannot wait until a breaker lets one through.
-
-        Raises:
-            NoEndpoint: Says when to come again.
-        """
-        now = self._clock()
-        wait_s = min(breaker.wait_s(now) for breaker, _ in tripped_ones(view.target, _NOBODY))
-        if wait_s > min(self._settings.queue_timeout_s, call.deadline_at - now):
-            self._stats.rejected()
-            raise no_endpoint([view.target], _NOBODY, now)
-
-    def _check_room(self, call: Call, view: Survey) -> None:
-        """Refuse a call that would have to wait where as many wait as may.
-
-        Raises:
-            NoEndpoint: It would wait for a breaker; that is no overload.
-            ModelLoading: It would wait for something to load; what is left of the queue is for calls that can be served.
-            QueueFull: It would wait for a slot.
-        """
-        settings, lines = self._settings, self._lines
-        count, bound = lines.waiting_count, settings.model_queue_size
-        if view.is_warming and (pressure_of(count, settings) is Pressure.OVERLOADED or not settings.queue_size):
-            self._stats.rejected()
-            raise too_many_for_loading(call.model, count, settings.queue_size)
-        if count >= settings.queue_size:
-            told = busy_text(call.model, len(view.ids), count)
-        elif bound is not None and lines.count_by_model.get(view.target.model, 0) >= bound:
-            told = busy_text(call.model, len(view.ids), bound)
-        else:
-            return
-        self._stats.rejected()
-        if view.is_tripped:
-            raise no_endpoint([view.target], _NOBODY, self._clock())
-        position = 1 + lines.ahead_count(view.ids, (math.inf, 0))
-        raise queue_full(told, self._room.estimate_s(view, position))

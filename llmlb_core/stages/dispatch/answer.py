@@ -44,6 +44,11 @@ class Answer(ABC):
     def transcript(self) -> Transcript | None:
         """What of a stream was delivered; None where another answer cannot be compared with it."""
 
+    @property
+    @abstractmethod
+    def is_open(self) -> bool:
+        """Whether more could be added to it: no choice has a finish reason."""
+
     identity: Identity | None
     """What its events have in common; of results, what they go on with, or are given once they are rendered."""
 
@@ -68,6 +73,7 @@ class ResultsAnswer(Answer):
         self._rest = rest
         self._is_told = False
         self._transcript = Transcript()
+        self._is_open = True
         self.identity = None
 
     def goes_on(self, said: Transcript, identity: Identity | None) -> None:
@@ -78,6 +84,11 @@ class ResultsAnswer(Answer):
     def transcript(self) -> Transcript | None:
         """What was delivered."""
         return self._transcript
+
+    @property
+    def is_open(self) -> bool:
+        """Whether none of its results has a finish reason."""
+        return self._is_open
 
     async def __aiter__(self) -> AsyncIterator[Result]:
         """Yield every result once."""
@@ -94,7 +105,11 @@ class ResultsAnswer(Answer):
         self.outcome = Outcome.COMPLETED
 
     def _note(self, result: Result) -> None:
-        if not self._is_told and isinstance(result, Delta):
+        if not isinstance(result, Delta):
+            return
+        if result.finish is not None:
+            self._is_open = False
+        if not self._is_told:
             for channel, text in pieces_of(result):
                 self._transcript.add(channel, text)
 
@@ -121,6 +136,12 @@ class RelayedAnswer(Answer):
         exchange = self.exchange
         reader = exchange.reader
         return reader.transcript if reader is not None and reader.is_comparable and exchange.status == 200 else None
+
+    @property
+    def is_open(self) -> bool:
+        """What its reader says."""
+        reader = self.exchange.reader
+        return reader is not None and reader.is_open
 
     @property
     def identity(self) -> Identity | None:  # type: ignore[override]  # read only here

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
+from math import inf
 
 from attrs import frozen
 
 from llmlb_core.contracts.endpoint import Exchange, Result
+from llmlb_core.contracts.endpoint_kind import Continuation
 from llmlb_core.contracts.streams import Identity
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Outcome
@@ -22,6 +24,8 @@ from llmlb_core.stages.dispatch.tries import TOO_SLOW
 from llmlb_core.telemetry.log import get_logger
 from llmlb_core.upstream.refusals import speaks_of_window
 
+ALONE = inf
+"""A limit that is none: nothing else could serve the call, so all that the endpoint may take is waited for, its head included."""
 MAX_HELD = 64
 """Results without content that are held back while failover is still free."""
 
@@ -51,20 +55,26 @@ class Follows:
     Attributes:
         delivered: What is out of an answer that broke: it is said again, compared and held back.
         identity: What the events of that answer have in common.
+        continuation: What was asked for instead of all: then only the rest is said.
     """
 
     delivered: Transcript
     identity: Identity | None
+    continuation: Continuation | None = None
 
     async def committed(self, exchange: Exchange, lease: Lease) -> None:
-        """Return when *exchange*, which holds back what was delivered, has more.
+        """Return when *exchange*, which holds back what was delivered or goes on with it, has more.
 
         Raises:
             AnswerDiffers: It cannot be compared.
             EndpointFailed: The endpoint of *lease*, which is given back, refuses the call: no fault of it, and no answer either.
         """
         name = lease.endpoint.name
-        if not exchange.follow(self.delivered, self.identity):
+        if self.continuation is None:
+            follows = exchange.follow(self.delivered, self.identity)
+        else:
+            follows = exchange.go_on(self.delivered, self.identity, is_capped=self.continuation.is_capped)
+        if not follows:
             raise AnswerDiffers(f"What endpoint '{name}' would answer cannot be compared with what was delivered.")
         await exchange.committed
         if exchange.status != 200:
@@ -78,7 +88,8 @@ def attempt(call: Call, lease: Lease, limit_s: float, follows: Follows | None = 
     Args:
         call: Of the endpoint's dialect, or with its canonical request.
         lease: Owned from the first moment.
-        limit_s: How long the first content of a stream may take; 0 = as long as the endpoint's own limits say.
+        limit_s: How long the first content of a stream may take; 0 = as long as the endpoint's own limits say, ``ALONE`` = as its
+            limit for the first content says, whatever that for its head is.
         follows: What it goes on with; None = it is the first.
 
     Raises:
@@ -99,7 +110,7 @@ async def _open(call: Call, lease: Lease, limit_s: float, follows: Follows | Non
     outcome: Outcome | None = Outcome.CANCELLED
     failure: CallError | None = None
     try:
-        if limit_s:
+        if 0 < limit_s < ALONE:
             try:
                 async with asyncio.timeout(limit_s):
                     held = await _until_commit(call, results)

@@ -16,7 +16,7 @@ from llmlb_core.errors import CallError, ModelLoading, NoEndpoint, QueueFull, Qu
 from llmlb_core.settings.sections import DispatchSettings
 from llmlb_core.stages.acquire import Acquire, Lease
 from llmlb_core.stages.dispatch.answer import Answer
-from llmlb_core.stages.dispatch.attempt import WindowTooSmall, attempt
+from llmlb_core.stages.dispatch.attempt import ALONE, WindowTooSmall, attempt
 from llmlb_core.stages.dispatch.budget import RetryBudget
 from llmlb_core.stages.dispatch.failure import Failure, last_word
 from llmlb_core.stages.dispatch.hedge import Hedge, HedgeFailed
@@ -79,7 +79,7 @@ class Dispatch:
         endpoint = lease.endpoint
         endpoint.call_count += 1
         began_at = self._clock()
-        limit_s = 0.0
+        limit_s = ALONE
         try:
             if not call.stream or call.route.operation in MEDIA:  # sound and pictures are not slow as text is
                 return await attempt(call, lease, 0.0)
@@ -89,7 +89,7 @@ class Dispatch:
                 answer = await self._hedge(call, lease, limit_s, record)
             else:
                 answer = await attempt(call, lease, limit_s)
-                if limit_s:
+                if limit_s < ALONE:
                     seconds = self._clock() - began_at
                     if seconds >= SLOW_S or self._patience.knows_any:
                         self._patience.note(endpoint, len(call.body), seconds)
@@ -126,8 +126,8 @@ class Dispatch:
             record: Of the call.
             opener: Opens the call under a lease; a ``CallError`` of it counts as a failed attempt.
             rule: What attempts are noted as, such as ``replay``.
-            is_told: Whether another way to go on was tried before: the attempt that broke is noted, and what that way tried does
-                not count here, for an endpoint that gave another answer is well.
+            is_told: Whether another way to go on was tried before: the attempt that broke is noted, and every endpoint may be asked
+                again, within the bounds of the call.
 
         Raises:
             CallError: Nothing is left: the last word.
@@ -137,7 +137,7 @@ class Dispatch:
         further = record.further
         began_at = record.started_at + lease.waited_s if further is None else further.began_at
         failures = [Failure(lease, error, began_at, "" if further is None else further.rule, is_told)]
-        tries = (None if is_told else answer.tries) or self._tries()
+        tries = answer.tries = answer.tries or self._tries()  # kept there for the next way
         return await self._go_on(_Course(call, targets, record, tries, opener, rule), failures)
 
     async def _go_on(self, course: _Course, failures: Sequence[Failure]) -> Answer:
@@ -171,8 +171,11 @@ class Dispatch:
         """Open the call once more; it moves for slowness once at most."""
         call, tries = course.call, course.tries
         endpoint, size = lease.endpoint, len(call.body)
-        is_timed = call.stream and not tries.was_slow and call.route.operation not in MEDIA
-        if not is_timed or not has_other(endpoint, lease.target, course.targets, tries.ids):
+        if not call.stream or call.route.operation in MEDIA:
+            return await attempt(call, lease, 0.0)
+        if not has_other(endpoint, lease.target, course.targets, tries.ids):
+            return await attempt(call, lease, ALONE)
+        if tries.was_slow:
             return await attempt(call, lease, 0.0)
         began_at = self._clock()
         answer = await attempt(call, lease, self._patience.limit_s(endpoint, size))
@@ -188,8 +191,10 @@ class Dispatch:
             if isinstance(error, WindowTooSmall):
                 tries.too_long(lease.endpoint, lease.target)
                 continue
-            tries.failed(lease.endpoint, lease.target, error, now)
-            if not failure.is_told:
+            if failure.is_told:
+                tries.another_way(lease.endpoint, lease.target)
+            else:
+                tries.failed(lease.endpoint, lease.target, error, now)
                 record.end_attempt(failure.attempt(now))
 
     async def _next(self, course: _Course) -> tuple[Step, Lease] | None:

@@ -3,22 +3,26 @@
 The same call goes to another candidate. What that says is held back until it is as long as what was delivered; only if it is the
 same, by hash, is the rest passed on. Nothing of our own making is ever in an answer.
 
-A client may say that it can begin anew: where no replay is the same, it is told so and gets another answer from its beginning.
+Where no replay is the same, an endpoint whose kind declares it is given the text that is out, and goes on with it.
+
+A client may say that it can begin anew: where that cannot be done either, it is told so and gets another answer from its beginning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Target
+from llmlb_core.domain.kept_text import TextPool
 from llmlb_core.domain.records import Record
 from llmlb_core.errors import AnswerDiffers, CallError
 from llmlb_core.stages.acquire import Lease
 from llmlb_core.stages.dispatch.answer import Answer, RelayedAnswer
 from llmlb_core.stages.dispatch.attempt import Follows, attempt
+from llmlb_core.stages.dispatch.continuing import Course, forget_text, keep_text
 from llmlb_core.stages.dispatch.dispatch import Dispatch
 
 KEPT_BYTES = 256 * 1024
@@ -31,19 +35,17 @@ RESTART_HEADER = "x-llmlb-restart"
 
 @define
 class ResumeStats:
-    """Counts since the start.
+    """Counts since the start, of what the attempts of calls do not tell.
 
     Attributes:
-        replayed: Streams that went on at another endpoint.
-        differed: Replays that said something else.
-        too_large: Streams whose request was not kept.
-        restarted: Streams that began anew, as their client had allowed.
+        differed_count: Replays that said something else.
+        too_large_count: Streams whose request was not kept.
+        texts: Those of running streams that could be continued.
     """
 
-    replayed: int = 0
-    differed: int = 0
-    too_large: int = 0
-    restarted: int = 0
+    differed_count: int = 0
+    too_large_count: int = 0
+    texts: TextPool = field(factory=TextPool)
 
 
 Deliver = Callable[[Call, Answer], Awaitable[None]]
@@ -52,9 +54,10 @@ Deliver = Callable[[Call, Answer], Awaitable[None]]
 class Resume:
     """Delivers answers; streams, whatever breaks on the way."""
 
-    def __init__(self, dispatch: Dispatch) -> None:
-        """Try calls again by *dispatch*."""
+    def __init__(self, dispatch: Dispatch, *, may_continue: bool = True) -> None:
+        """Try calls again by *dispatch*; *may_continue* = also by having endpoints go on with the text that is out."""
         self._dispatch = dispatch
+        self._may_continue = may_continue
         self._kept_bytes = 0
         self.stats = ResumeStats()
 
@@ -83,6 +86,8 @@ class Resume:
             CallError: It broke, and nothing can go on with it.
         """
         kept = self._keep(call, answer) if call.stream else 0
+        if kept and self._may_continue:
+            keep_text(self.stats.texts, targets, answer)
         was_restarted = False
         try:
             while True:
@@ -94,25 +99,27 @@ class Resume:
                         raise
                     wait()
                     broken = answer
+                    await _close(broken)
                     try:
-                        answer = await self._replayed(call, targets, broken, error, record)
+                        answer = await self._gone_on(call, targets, broken, error, record)
                     except CallError as same:
                         if was_restarted or same is not error:
                             raise
                         answer = await self._restarted(call, targets, broken, error, record, begin_anew)
+                        forget_text(broken)
                         was_restarted = True
         finally:
             self._kept_bytes -= kept
+            forget_text(answer)
             await _close(answer)
 
-    async def _replayed(self, call: Call, targets: Sequence[Target], answer: Answer, error: CallError, record: Record) -> Answer:
-        """Return the answer that goes on where *answer* broke with *error*.
+    async def _gone_on(self, call: Call, targets: Sequence[Target], answer: Answer, error: CallError, record: Record) -> Answer:
+        """Return the answer that goes on where *answer*, which is closed, broke with *error*.
 
         Raises:
             CallError: *error*, where none does.
         """
         delivered, identity = answer.transcript, answer.identity
-        await _close(answer)
         if not error.is_retryable or delivered is None:
             raise error
 
@@ -120,13 +127,18 @@ class Resume:
             return await _open(call, lease, Follows(delivered, identity))
 
         try:
-            again = await self._dispatch.another(call, targets, answer, error, record, opener, "replay")
+            return await self._dispatch.another(call, targets, answer, error, record, opener, "replay")
         except CallError as last:
-            self.stats.differed += isinstance(last, AnswerDiffers)
-        else:
-            self.stats.replayed += 1
-            return again
-        raise error
+            self.stats.differed_count += isinstance(last, AnswerDiffers)
+        course = Course.of(call, targets, answer) if self._may_continue else None
+        if course is None:
+            raise error
+        try:
+            return await self._dispatch.another(
+                call, [course.target], answer, error, record, course.open, "continue", is_told=_is_told(record)
+            )
+        except CallError:
+            raise error from None
 
     async def _restarted(  # noqa: PLR0917  # as above
         self,
@@ -150,28 +162,31 @@ class Resume:
         async def opener(call: Call, lease: Lease) -> Answer:
             return await _open(call, lease, None)
 
-        is_told = bool(record.attempts) and record.further is not None and record.further.is_over
         try:
-            anew = await self._dispatch.another(call, targets, answer, error, record, opener, "restart", is_told=is_told)
+            anew = await self._dispatch.another(call, targets, answer, error, record, opener, "restart", is_told=_is_told(record))
         except CallError:
             raise error from None
         if isinstance(anew, RelayedAnswer) and anew.exchange.status != 200:  # a refusal is no answer to begin with
             await _close(anew)
             raise error
         begin_anew(announcement)
-        self.stats.restarted += 1
         return anew
 
     def _keep(self, call: Call, answer: Answer) -> int:
         """Count the request in; return its size, 0 where it is too large to be kept."""
         size = len(call.body)
         if size > KEPT_BYTES or self._kept_bytes + size > ALL_KEPT_BYTES:
-            self.stats.too_large += 1
+            self.stats.too_large_count += 1
             if isinstance(answer, RelayedAnswer):  # results are rendered with a look at the request
                 call.body = b""
             return 0
         self._kept_bytes += size
         return size
+
+
+def _is_told(record: Record) -> bool:
+    """Whether the attempt that broke is in *record*, because another way to go on was tried."""
+    return bool(record.attempts) and record.further is not None and record.further.is_over
 
 
 async def _close(answer: Answer) -> None:

@@ -54,6 +54,7 @@ class Tries:
     barred: set[str] = field(factory=set)
     _target: Target | None = None
     _counts: dict[str, int] = field(factory=dict)
+    _spent: dict[str, int] = field(factory=dict)
     _not_before: dict[str, float] = field(factory=dict)
     _repeats: int = 0
     _is_too_long: bool = False
@@ -74,7 +75,7 @@ class Tries:
         if error.code == TOO_SLOW:
             self.was_slow = True
         wait_s, settings = error.retry_after_s, self.settings
-        is_over = self._counts[endpoint.id] >= settings.max_attempts_per_endpoint
+        is_over = self._spent[endpoint.id] >= settings.max_attempts_per_endpoint
         is_long = wait_s is not None and wait_s > settings.max_retry_after_s
         if is_over or is_long or not error.may_pass or error.code == "model_not_found":
             self.barred.add(endpoint.id)
@@ -86,11 +87,20 @@ class Tries:
         self._note(endpoint, target)
         self._too_long(endpoint, target, None)
 
+    def another_way(self, endpoint: Endpoint, target: Target) -> None:
+        """Begin the order of endpoints anew, after what broke at *endpoint* was tried to be gone on with in another way.
+
+        An endpoint that gave another answer is well, so it may be asked again; the bounds of the call hold over all ways.
+        """
+        self._target, self._counts, self._repeats = target, {endpoint.id: 1}, 0
+        self.barred = {name for name, count in self._spent.items() if count >= self.settings.max_attempts_per_endpoint}
+
     def _note(self, endpoint: Endpoint, target: Target) -> None:
         self.count += 1
         self._target = target
         self._is_too_long = False
         self._counts[endpoint.id] = self._counts.get(endpoint.id, 0) + 1
+        self._spent[endpoint.id] = self._spent.get(endpoint.id, 0) + 1
         self._not_before.pop(endpoint.id, None)
 
     def _too_long(self, endpoint: Endpoint, target: Target, told: int | None) -> None:

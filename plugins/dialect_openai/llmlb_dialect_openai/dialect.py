@@ -38,6 +38,7 @@ from llmlb_dialect_openai.render.chat_stream import ChatStream
 from llmlb_dialect_openai.render.completion import CompletionAnswer, CompletionStream
 from llmlb_dialect_openai.render.embedding import EmbeddingAnswer
 from llmlb_dialect_openai.render.image import ImageAnswer, ImageStream
+from llmlb_dialect_openai.render.relayed import RelayedEvents
 from llmlb_dialect_openai.render.rerank import RerankAnswer
 from llmlb_dialect_openai.render.response_answer import ResponseAnswer
 from llmlb_dialect_openai.render.response_stream import ResponseStream
@@ -167,6 +168,8 @@ class OpenAIDialect(Dialect):
         operation = call.route.operation
         if operation in _IMAGES and not call.stream:
             return ImageAnswer(self._gallery, call, model)
+        if call.stream and operation in MEDIA and call.request is None and operation not in _STREAMED:
+            return RelayedEvents()
         renderers = _STREAMED if call.stream and operation in _STREAMED else _PLAIN
         return renderers[operation](call, model)
 

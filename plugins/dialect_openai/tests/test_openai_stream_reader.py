@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from llmlb_dialect_openai.stream.chunks import ChunkReader
 from llmlb_dialect_openai.stream.response import ResponseReader
 
-from llmlb_core import DIFFERS, Identity, Usage
+from llmlb_core import DIFFERS, UNFINISHED, Identity, Transcript, Usage
 
 END_MARK = b"data: [DONE]\n\n"
 
@@ -279,3 +279,51 @@ def test_what_javascript_and_python_write_is_not_malformed(data):
 
     assert first + second == passed
     assert made.fault is None
+
+
+def rest_of(identity, *words):
+    """Return a reader of what follows *words*, under a lowered limit."""
+    delivered = Transcript()
+    for word in words:
+        delivered.add("0", word)
+    rest = ChunkReader(1, wants_usage=True)
+    assert rest.go_on(delivered, identity, is_capped=True)
+    return rest
+
+
+def test_rule_7_a_rest_is_added_to_what_was_delivered():
+    """As chunks of the first answer, without a role; nothing of it before there is text. Usage is of all."""
+    rest = rest_of(Identity("a", 1), "one", " two")
+
+    role = rest.read(chunk({"role": "assistant", "content": ""}, id="b", created=2))
+    has_content = rest.has_content
+    passed = rest.read(
+        chunk({"role": "assistant", "content": " three"}, id="b", created=2) + chunk(finish="stop", id="b", created=2)
+    )
+    passed += rest.read(b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1,"total_tokens":10}}\n\n')
+
+    chunks = [json.loads(line[6:]) for line in passed.split(b"\n\n") if line]
+    assert (b"", False) == (role, has_content)
+    assert [{"content": " three"}, {}] == [each["choices"][0]["delta"] for each in chunks[:2]]
+    assert {("a", 1)} == {(each["id"], each["created"]) for each in chunks}
+    assert {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10} == chunks[2]["usage"]
+    assert (Usage(7, 3, is_counted=True), True, False) == (rest.usage, rest.is_finished, rest.is_open)
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        (chunk({"reasoning_content": "so"}), DIFFERS),
+        (chunk({"tool_calls": [{"index": 0, "function": {"name": "f"}}]}), DIFFERS),
+        (chunk({"audio": {"x": 1}}), DIFFERS),
+        (chunk(finish="length"), UNFINISHED),
+    ],
+)
+def test_rule_7_what_is_no_rest_is_a_fault(more, code):
+    """More than text, or an end that only the lowered limit made."""
+    rest = rest_of(None, "one")
+
+    passed = rest.read(text(" two") + more)
+
+    assert [" two"] == [json.loads(line[6:])["choices"][0]["delta"]["content"] for line in passed.split(b"\n\n") if line]
+    assert code == rest.fault.code

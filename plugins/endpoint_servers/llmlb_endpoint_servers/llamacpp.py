@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from llmlb_core import Capability, RemoteModel, Report, Server
+from llmlb_core import Capability, Continuation, RemoteModel, Report, Server
 from llmlb_core.errors import AnswerUnexpected, ServerTimedOut
 from llmlb_endpoint_servers.abilities import apis_of, capabilities_of
+from llmlb_endpoint_servers.continuing import continuation
 from llmlb_endpoint_servers.openai_compatible import OpenAICompatible
 
 
@@ -105,6 +106,14 @@ class LlamaCpp(OpenAICompatible):
         """It answers 200 to every OPTIONS, so a call without its one required member asks: 400 is the route's, 404 nobody's."""
         answer = await server.ask("POST", "/v1/responses", {})
         return {400: True, 404: False}.get(answer.status)
+
+    def continue_body(self, route: str, body: bytes, delivered: str, version: str | None) -> Continuation | None:
+        """It goes on with a last message of the assistant, unless it was started with ``--no-prefill-assistant``.
+
+        With the members that vLLM has for it builds since May 2026 do so even then.
+        """
+        del version
+        return continuation(route, body, delivered, default_tokens=None)
 
 
 def _remote(entry: _Entry, words: Sequence[str], props: _Props | None) -> RemoteModel:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import attrs
 import msgspec
 
-from llmlb_core import RemoteModel, Report, Server
+from llmlb_core import Continuation, RemoteModel, Report, Server
 from llmlb_core.errors import AnswerUnexpected, ServerError
+from llmlb_endpoint_servers.continuing import continuation
 from llmlb_endpoint_servers.openai_compatible import OpenAICompatible, listed, remote
 from llmlb_endpoint_servers.samples import sum_of
+
+CONTINUES_SINCE = (0, 6, 3)
+"""The first version that has surely ``continue_final_message``; older ones overlook what they do not know."""
+DEFAULT_TOKENS = 16
+"""Of a completion that does not say how many."""
 
 
 class _Version(msgspec.Struct):
@@ -56,3 +63,10 @@ class VLLM(OpenAICompatible):
             active_count=sum_of(page, "vllm:num_requests_running"),
             waiting_count=sum_of(page, "vllm:num_requests_waiting"),
         )
+
+    def continue_body(self, route: str, body: bytes, delivered: str, version: str | None) -> Continuation | None:
+        """By ``continue_final_message``, where its version is known to have it."""
+        number = re.match(r"v?(\d+)\.(\d+)\.(\d+)", version or "")
+        if number is None or tuple(int(part) for part in number.groups()) < CONTINUES_SINCE:
+            return None
+        return continuation(route, body, delivered, default_tokens=DEFAULT_TOKENS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -13,18 +14,43 @@ import urllib.request
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import aiohttp
 import pytest
 from llmlb_endpoint_servers import llmlb_endpoints
+from llmlb_endpoint_servers.llamacpp import LlamaCpp
+from llmlb_testing.doors import open_doors
+from llmlb_testing.upstream import FakeUpstream, chunk, delta, sse_head
 
 from llmlb_core import Capability
 from llmlb_core.endpoints.asking import Asker
 from llmlb_core.endpoints.detection import detect_kind
 from llmlb_core.errors import KeyRefused
+from llmlb_core.settings.load import load_settings
 from llmlb_core.upstream.address import parse_url
 
 PROGRAMS = Path(__file__).parent / "programs"
 START_TIMEOUT_S = 60.0
 KEY = "sk-of-the-llama"
+CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
+ASKED = [{"role": "user", "content": "Tell me what a cat is."}]
+BODIES = {
+    CHAT: {"model": "m", "messages": ASKED, "temperature": 0, "stream": True},
+    COMPLETIONS: {"model": "m", "prompt": "Once upon a time", "temperature": 0, "stream": True},
+}
+SAID = ["My", " name", " is", " Bond", ", and", " I"]
+TOML = """
+[auth]
+is_disabled = true
+
+[plugins]
+enabled = ["dialect_openai", "router_auto", "admission_fair", "endpoint_servers"]
+
+[health]
+interval_s = 0
+
+[routing]
+router = "auto"
+"""
 
 
 @contextmanager
@@ -149,3 +175,75 @@ async def test_a_real_server_without_a_list_of_models_is_passive(parrot, asker):
     assert await kind.find_responses(server) is False
     question = {"model": "parrot", "messages": [{"role": "user", "content": "pretty polly"}]}
     assert b"pretty polly" in (await server.ask("POST", "/v1/chat/completions", question)).body
+
+
+def text_of(body: bytes) -> str:
+    """Return all text of a stream of either route."""
+    events = [json.loads(line[6:]) for line in body.split(b"\n\n") if line.startswith(b"data: {")]
+    choices = [choice for each in events for choice in each.get("choices", ())]
+    return "".join(choice.get("text") or choice.get("delta", {}).get("content") or "" for choice in choices)
+
+
+async def stream(http: aiohttp.ClientSession, path: str, body: bytes) -> str:
+    """Return the text of a streamed answer."""
+    async with http.post(path, data=body, headers={"content-type": "application/json"}) as answer:
+        assert 200 == answer.status, await answer.text()
+        return text_of(await answer.read())
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("route", BODIES)
+async def test_rule_7_a_real_llamacpp_server_goes_on_where_it_stopped(llama, route):
+    """Of its own deterministic answer: what was out and the rest are the whole, with no word twice and none left out."""
+    asked = json.dumps({**BODIES[route], "max_tokens": 40}).encode()
+    headers = {"authorization": f"Bearer {KEY}"}
+    async with aiohttp.ClientSession(
+        llama, headers=headers, timeout=aiohttp.ClientTimeout(60), connector=aiohttp.TCPConnector(force_close=True)
+    ) as http:
+        whole = await stream(http, route, asked)
+        out = whole[: whole.rindex(" ", 0, len(whole) // 2)]
+        body = json.dumps({**BODIES[route], "max_tokens": 40 + len(out)}).encode()
+        continuation = LlamaCpp().continue_body(route, body, out, None)
+
+        rest = await stream(http, route, continuation.body)
+
+    assert (out + rest).startswith(whole)
+    assert len(rest) < len(whole) * 2, "only the rest"
+
+
+@pytest.mark.model
+async def test_rule_7_a_stream_that_breaks_is_continued_by_a_real_server(llama, tmp_path):
+    """One server says what no other would and breaks; llama.cpp's goes on with it, in the same answer."""
+    has_them = asyncio.Event()
+
+    async def breaking(visit):
+        visit.send(sse_head(), *(chunk(delta(word)) for word in SAID))
+        async with asyncio.timeout(30):
+            await has_them.wait()
+        visit.reset()
+
+    (tmp_path / "key").write_text(KEY)
+    (tmp_path / "key").chmod(0o600)
+    async with FakeUpstream.open(breaking) as upstream:
+        for name, url in (("breaking", upstream.url), ("real", llama)):
+            with (tmp_path / "llmlb.toml").open("a") as file:
+                file.write("" if file.tell() else TOML)
+                file.write(f'[[endpoints]]\nname = "{name}"\nurl = "{url}"\nkind = "llamacpp"\nmodels = ["m"]\n')
+                file.write('api_key = { file = "key" }\n')
+        settings = load_settings(environ={"LLMLB_DATA_DIR": str(tmp_path)})
+        async with open_doors(settings) as doors, aiohttp.ClientSession(doors.url, timeout=aiohttp.ClientTimeout(60)) as http:
+            body = b""
+            while True:
+                async with http.post(CHAT, json={**BODIES[CHAT], "temperature": 0.8}) as answer:
+                    if answer.headers["x-llmlb-endpoint"] == "real":
+                        continue  # the router chose it
+                    async for data, _ in answer.content.iter_chunks():
+                        body += data
+                        if text_of(body) == "".join(SAID):
+                            has_them.set()
+                break
+
+    assert text_of(body).startswith("".join(SAID))
+    assert len(text_of(body)) > len("".join(SAID))
+    assert (1, 0) == (body.count(b"[DONE]"), body.count(b'"error"'))
+    assert 1 == len({json.loads(line[6:])["id"] for line in body.split(b"\n\n") if line.startswith(b"data: {")})

@@ -25,8 +25,9 @@ from llmlb_core import (
 )
 from llmlb_core.errors import ContentRejected, EngineFailed, ModelFilesInvalid
 from llmlb_engine_diffusers import loading, plan
+from llmlb_engine_diffusers.cancelling import Cancelled
 from llmlb_engine_diffusers.inputs import as_png
-from llmlb_engine_diffusers.job import Cancelled, Job
+from llmlb_engine_diffusers.job import Job
 from llmlb_engine_diffusers.job import plan as plan_job
 from llmlb_engine_diffusers.loading import Pipelines
 from llmlb_engine_diffusers.options import DiffusersOptions

@@ -12,6 +12,7 @@ from attrs import frozen
 from llmlb_core import Cancel, ImageRequest
 from llmlb_core.errors import ContentRejected
 from llmlb_engine_diffusers.blending import Blending, needs_blending
+from llmlb_engine_diffusers.cancelling import Cancelled, interruptible
 from llmlb_engine_diffusers.inputs import as_mask, as_rgb, fitted, open_picture, scaled
 from llmlb_engine_diffusers.loading import Pipelines, parameters
 from llmlb_engine_diffusers.options import DiffusersOptions
@@ -26,10 +27,6 @@ NATURAL_GUIDANCE = 5.0
 
 OnStep = Callable[[Any, int, int, Any], None]
 """Told of the pipeline, the step from 1, how many there are, and the latents."""
-
-
-class Cancelled(Exception):
-    """Nobody wants the picture any more."""
 
 
 @frozen(eq=False)
@@ -53,7 +50,7 @@ class Job:
         """Draw the picture of *seed*.
 
         Raises:
-            Cancelled: Between two steps.
+            Cancelled: At the next block of the network.
             ContentRejected: By the model's own safety checker.
         """
         import torch
@@ -72,7 +69,7 @@ class Job:
         arguments = dict(self.arguments, generator=torch.Generator("cpu").manual_seed(seed))
         if "callback_on_step_end" in parameters(self.pipe):
             arguments["callback_on_step_end"] = after_step
-        with torch.inference_mode():
+        with torch.inference_mode(), interruptible(self.pipe, cancel):
             if self.blended is not None:
                 blending = Blending(self.pipe, *self.blended, seed)
             output = self.pipe(**arguments)

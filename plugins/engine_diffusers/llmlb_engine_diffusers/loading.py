@@ -85,6 +85,7 @@ def load(path: Path, placement: Placement, options: DiffusersOptions, stored: st
     import diffusers
     import torch
 
+    _hush()
     _check_libraries(index, path, vars(diffusers.pipelines))
     torch.set_num_threads(max(1, placement.threads))
     device = device_of(placement)
@@ -114,6 +115,16 @@ def load(path: Path, placement: Placement, options: DiffusersOptions, stored: st
     pipe.set_progress_bar_config(disable=True)
     multiple = multiple_of(pipe)
     return Pipelines(pipe, native_size(pipe, options.size), multiple, recommended)
+
+
+def _hush() -> None:
+    """Keep progress bars and advice of the libraries out of the worker's log; errors are raised anyway."""
+    import diffusers.utils.logging
+    import transformers.utils.logging
+
+    for logging in (diffusers.utils.logging, transformers.utils.logging):
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
 
 
 def check(index: Index, path: Path, options: DiffusersOptions) -> None:

@@ -158,3 +158,16 @@ def test_a_cancel_before_the_next_step_ends_all(engine: DiffusersEngine):
     assert not [each for each in rest if isinstance(each, Picture)]
     assert len(rest) < 40
     assert 1 == len(list(engine.draw(ImageRequest(prompt="x", steps=1, width=256, height=256), Cancel())))
+
+
+def test_a_cancel_is_heeded_within_a_step(engine: DiffusersEngine):
+    """A step of a large model takes seconds on a CPU, and a worker that goes on for one is ended."""
+    cancel = Cancel()
+    assert engine._pipelines is not None
+    hook = engine._pipelines.draws.unet.mid_block.register_forward_hook(lambda *_: cancel.set())
+
+    found = list(engine.draw(ImageRequest(prompt="x", steps=4, width=256, height=256, wants_steps=True), cancel))
+    hook.remove()
+
+    assert not found
+    assert 1 == len(list(engine.draw(ImageRequest(prompt="x", steps=1, width=256, height=256), Cancel())))

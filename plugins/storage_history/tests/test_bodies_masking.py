@@ -194,3 +194,11 @@ def test_masking_keeps_the_shape_and_never_fails(document):
     """Whatever a client sends."""
     json.dumps(masked(document))
     json.dumps(without_media(document))
+
+
+def test_spoken_pieces_are_taken_out_of_events():
+    """``speech.audio.delta`` has its sound as text."""
+    event = {"type": "speech.audio.delta", "audio": "SUQz" * 100}
+
+    expected = {"type": "speech.audio.delta", "audio": {"masked": "audio", "length": 400}}
+    assert (expected, expected) == (masked(event), without_media(event))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import itertools
+import json
 import re
 from typing import ClassVar
 
@@ -169,3 +171,16 @@ class EndpointKindContract:
             error = kind.read_error(status, {"content-type": "application/json"}, body)
             assert error is None or isinstance(error, CallError)
             assert error is None or "/srv/secret" not in error.message
+
+    @pytest.mark.parametrize("route", ["/v1/chat/completions", "/v1/completions", "/v1/responses"])
+    def test_what_it_continues_is_a_request_for_the_same_model(self, kind: EndpointKind, route: str) -> None:
+        """Or nothing; for any body, text and version, without raising: a stream broke, and its client waits."""
+        assert not inspect.iscoroutinefunction(kind.continue_body), "continue_body is 'async def'; write 'def'"
+        asked = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "hi"}], "prompt": "hi"}
+        bodies = (*NASTY_JSON, json.dumps(asked).encode(), json.dumps({**asked, "max_tokens": 10**30}).encode())
+        for body, text, version in itertools.product(bodies, ("The cat", " ", "\ud800"), (None, "", "0.11.0", "x" * 9999)):
+            continuation = kind.continue_body(route, body, text, version)
+            if continuation is not None:
+                document = json.loads(continuation.body)
+                assert (document["model"], document["stream"]) == ("m", True)
+                assert text in continuation.body.decode(), "the text that is out is not in it"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
+from attrs import evolve
 
 from llmlb_core import DIFFERS, MAX_PIECES, Differs, Echo, Fault, Identity, StreamReader, Transcript, split_events, told_usage
 from llmlb_dialect_openai.render.parts import DONE
 from llmlb_dialect_openai.stream.pieces import Pieces, pieces_of
+from llmlb_dialect_openai.stream.rest import Rest, without_role
 from llmlb_dialect_openai.text import dumps, loads
 
 FIRST_TEXT = "0"
@@ -92,7 +94,9 @@ class ChunkReader(StreamReader):
         self._means_end = True  # whether finish reasons say that nothing follows; a server may give one in every chunk
         self._is_over = False
         self._is_text = False  # whether the last chunk was text of the first choice, so that the next one probably is
+        self._is_rewritten = False  # whether it goes on with another answer: then it has one of these
         self._echo: Echo | None = None
+        self._rest: Rest | None = None
         self._goes_on_as: Identity | None = None
         self._pieces = self.transcript.pieces
 
@@ -108,7 +112,7 @@ class ChunkReader(StreamReader):
             if len(pieces) >= MAX_PIECES:
                 self.transcript.fold()
             return events
-        return self._read_steps(events) if self._echo is None else self._read_each(events)
+        return self._read_each(events) if self._is_rewritten else self._read_steps(events)
 
     def ends(self, *, is_certain: bool) -> bool:
         """Ask for a finish reason of every choice; usage that never came is no reason to call a clean end a cut."""
@@ -123,9 +127,16 @@ class ChunkReader(StreamReader):
 
     def follow(self, delivered: Transcript, identity: Identity | None) -> bool:
         """Hold back what was delivered."""
-        self._echo = Echo(delivered)
+        self._is_rewritten, self._echo = True, Echo(delivered)
         self.transcript = self._echo.said
         self._goes_on_as = self.identity = identity
+        return True
+
+    def go_on(self, delivered: Transcript, identity: Identity | None, *, is_capped: bool) -> bool:
+        """Take chunks for the rest of *delivered*, which is text of the first choice."""
+        self._is_rewritten = True
+        self._rest = Rest(FIRST_TEXT, delivered.count, identity, is_capped=is_capped)
+        self.transcript, self.identity = delivered, identity
         return True
 
     # --- inside
@@ -178,7 +189,7 @@ class ChunkReader(StreamReader):
                 self.has_content = self._is_text = True
             if choice.finish_reason:
                 self._finished.add(0)
-                self.has_content = True
+                self.has_content, self.is_open = True, False
         self._weigh(has_text=bool(text))
 
     def _read_each(self, events: bytes) -> bytes:
@@ -215,9 +226,15 @@ class ChunkReader(StreamReader):
             return self._fail(Fault("it reported an error within its stream", "upstream_error", data))
         if self.identity is None:
             self.identity = _identity(chunk)
+        if self._rest is not None:
+            self._rest.amend(chunk)
         self.usage = told_usage(chunk.get("usage")) or self.usage
         pieces = pieces_of(chunk.get("choices"))
-        if self._echo is None:
+        if self._rest is not None:
+            event = self._of_rest(self._rest, chunk, pieces)
+            if self.fault is not None:
+                return b""
+        elif self._echo is None:
             self._keep(pieces)
         else:
             event = self._echoed(self._echo, chunk, pieces)
@@ -226,7 +243,7 @@ class ChunkReader(StreamReader):
         self._begun.update(pieces.begun)
         if pieces.finished:
             self._finished.update(pieces.finished)
-            self.has_content = True
+            self.has_content, self.is_open = True, False
         self._weigh(has_text=bool(pieces.texts))
         return event
 
@@ -270,6 +287,22 @@ class ChunkReader(StreamReader):
             return b""
         if self._goes_on_as is not None:
             chunk["id"], chunk["created"] = self._goes_on_as.id, self._goes_on_as.created
+        without_role(chunk)
+        return b"data: " + dumps(chunk) + b"\n\n"
+
+    def _of_rest(self, rest: Rest, chunk: dict[str, Any], pieces: Pieces) -> bytes:
+        """Return *chunk* as one of the answer that it goes on with; nothing of it before it has text, or an end."""
+        fault = rest.fault(pieces)
+        if fault is not None:
+            return self._fail(fault)
+        for piece in pieces.texts:
+            self.transcript.add(piece.channel, piece.text)
+        self.has_content = self.has_content or bool(pieces.texts) or bool(pieces.finished)
+        if not self.has_content:
+            return b""
+        if self.usage is not None:
+            self.usage = evolve(self.usage, is_counted=True)
+        without_role(chunk)
         return b"data: " + dumps(chunk) + b"\n\n"
 
     def _fail(self, fault: Fault) -> bytes:

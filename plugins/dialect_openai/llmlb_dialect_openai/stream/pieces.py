@@ -52,12 +52,14 @@ class Pieces:
         texts: In order.
         begun: Choices that it speaks of.
         finished: Those that it finishes.
+        reasons: Why, in the same order.
         is_odd: Whether it brings what is no text and is not known.
     """
 
     texts: list[Piece] = field(factory=list)
     begun: list[int] = field(factory=list)
     finished: list[int] = field(factory=list)
+    reasons: list[object] = field(factory=list)
     is_odd: bool = False
 
 
@@ -76,6 +78,7 @@ def pieces_of(choices: object) -> Pieces:
             _of_delta(pieces, choice, delta, str(index))
         if choice.get("finish_reason"):
             pieces.finished.append(index)
+            pieces.reasons.append(choice["finish_reason"])
     return pieces
 
 

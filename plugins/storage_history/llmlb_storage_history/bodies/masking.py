@@ -25,6 +25,7 @@ _KINDS = {
     **dict.fromkeys(("user", "safety_identifier"), "identifier"),
     **dict.fromkeys(("b64_json", "image_url"), "image"),
     **dict.fromkeys(("file_data", "filename"), "file"),
+    "audio": "audio",
     **{name: name for name in ("arguments", "url")},
     "embedding": "vector",
 }
@@ -99,7 +100,7 @@ def _without_media(value: Any, name: str, owner: str) -> Any:
     if isinstance(value, list):
         return [_without_media(each, name, owner) for each in value]
     if isinstance(value, str):
-        is_named_so = (name == "data" and owner in _MEDIA_OWNERS) or name in ("b64_json", "file_data")
+        is_named_so = (name == "data" and owner in _MEDIA_OWNERS) or name in ("b64_json", "file_data", "audio")
         is_media = bool(_DATA_URL.match(value)) or (is_named_so and len(value) > _MEDIA_CHARACTERS)
         return _mark_text(value, name, owner) if is_media or _CREDENTIAL_NAME.fullmatch(name) else value
     return value
