@@ -66,7 +66,7 @@ class Parse:
         fields = dialect.parse_form(route, form)
         if not fields.model:
             raise InvalidRequest(
-                "You must provide a model: send it as a field of the form, such as model=whisper-1.",
+                "You must provide a model: send it as a field of the form, model=NAME.",
                 param="model",
                 code="missing_required_parameter",
             )

@@ -132,7 +132,7 @@ def test_a_stream_tells_what_was_said_so_far(client, wav):
 
 def test_translations_are_english(client, wav):
     """What is English stays so; this model knows nothing else."""
-    with pytest.warns(DeprecationWarning):  # the client warns of the whole route
+    with pytest.warns(DeprecationWarning, match="deprecated"):  # the client warns of the whole route
         answer = client.audio.translations.create(model="whisper-1", file=("a.wav", wav))
 
     assert words(answer.text) == words(SENTENCES)
