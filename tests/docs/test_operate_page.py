@@ -70,7 +70,7 @@ def test_a_backup_of_a_running_server_can_be_put_back(page, shell, blocks, serve
 def test_the_data_directory_holds_what_the_page_lists(page, server):
     """Every file of a running server is in the table, and nobody else may read the secret ones."""
     section = page.read_text().partition("## Data directory")[2].partition("## Backup")[0]
-    names = set(re.findall(r"`([^`]+)`", section)) | {"models", "llmlb.db-wal", "llmlb.db-shm"}
+    names = {name.rstrip("/") for name in re.findall(r"`([^`]+)`", section)} | {"models", "llmlb.db-wal", "llmlb.db-shm"}
 
     found = {re.sub(r"backup-\w+$", "backup-<time>", path.name) for path in server.data_dir.iterdir()}
     modes = {name: stat.S_IMODE((server.data_dir / name).stat().st_mode) for name in ("llmlb.db", "first_key")}
