@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ MAX_S = 30 * 60
 """26006000-F11, F17."""
 FORMATS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "opus", "wav", "webm")
 _DEMUXERS = "aac,aiff,flac,matroska,mov,mp3,mpeg,ogg,wav,w64"
+_BEGINNINGS = re.compile(rb"RIFF....WAVE|fLaC|OggS|ID3|\xff[\xe0-\xff]|....ftyp|\x1a\x45\xdf\xa3", re.DOTALL)
+"""Of files whose format is known."""
 _OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "none"}
 
 
@@ -55,29 +58,44 @@ def _opened(av: Any, file: Any) -> Any:
     try:
         return av.open(file, "r", options=_OPTIONS, metadata_errors="ignore")
     except (av.error.FFmpegError, ValueError):
+        file.seek(0)
+        if _BEGINNINGS.match(file.read(16)):
+            raise InvalidRequest(
+                "The file is damaged: nothing behind its head can be read.", param="file", code="invalid_audio"
+            ) from None
         raise InvalidRequest(
-            f"The file is not sound that can be read here, or it is damaged; expected one of {', '.join(FORMATS)}.",
+            f"The file is no sound that can be read here; expected one of {', '.join(FORMATS)}.",
             param="file",
             code="unsupported_format",
         ) from None
 
 
 def _samples(av: Any, container: Any, rate_hz: int, cancel: Cancel) -> Samples:
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=rate_hz)
-    pieces, size = [], 0
+    resampler = av.AudioResampler(format="fltp", rate=rate_hz)
+    pieces: list[bytes] = []
+    size = 0
     for frame in container.decode(container.streams.audio[0]):
         frame.pts = None  # as they come: a gap in the times of a file is no silence of an hour
         for part in resampler.resample(frame):
-            pieces.append(part.to_ndarray().astype("<f4", copy=False).tobytes())
+            pieces.append(_mono(part))
             size += len(pieces[-1])
         if size > MAX_S * rate_hz * 4:
             raise _too_long()
         if cancel.is_set:
             break
-    pieces += [part.to_ndarray().astype("<f4", copy=False).tobytes() for part in resampler.resample(None)]
+    if size or not cancel.is_set:
+        pieces += [_mono(part) for part in resampler.resample(None)]
     if not any(pieces):
+        if cancel.is_set:
+            return Samples(b"", rate_hz)
         raise InvalidRequest("There is no sound in this file.", param="file", code="invalid_audio")
     return Samples(b"".join(pieces), rate_hz)
+
+
+def _mono(frame: Any) -> bytes:
+    """Return the mean of the channels, which is never louder than they are, as FFmpeg's own mix of floats may be."""
+    mixed = frame.to_ndarray().mean(axis=0).clip(-1.0, 1.0)
+    return bytes(mixed.astype("<f4", copy=False).tobytes())
 
 
 def _too_long() -> BodyTooLarge:

@@ -155,7 +155,7 @@ def test_silence_is_an_empty_text(client, wav_of):
     [
         (b"", {}, 400, "empty_file"),
         (b"hello, I am a text in a file that is called .wav", {}, 400, "unsupported_format"),
-        (b"RIFF\xff\xff\xff\xffWAVEjunk", {}, 400, "unsupported_format"),
+        (b"RIFF\xff\xff\xff\xffWAVEjunk", {}, 400, "invalid_audio"),
         (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", {}, 400, "unsupported_format"),
         (b"ffconcat version 1.0\nfile '/etc/passwd'\n", {}, 400, "unsupported_format"),
         (bytes(26 * 1024 * 1024), {}, 413, "file_too_large"),
