@@ -25,6 +25,7 @@ class OpenAIPlugin:
         from llmlb_dialect_openai.settings import OpenAISettings
 
         settings = plugin.settings if isinstance(plugin.settings, OpenAISettings) else None
+        self._settings = settings or OpenAISettings()
         self._gallery = plugin.shared["gallery"] = Gallery(plugin.data_dir, settings)
 
     @staticmethod
@@ -40,7 +41,7 @@ class OpenAIPlugin:
         """Contribute the dialect ``openai``."""
         from llmlb_dialect_openai.dialect import OpenAIDialect
 
-        return [OpenAIDialect(self._gallery)]
+        return [OpenAIDialect(self._gallery, self._settings.speech_max_characters)]
 
     @hookimpl
     def llmlb_routes(self) -> list[Routes]:

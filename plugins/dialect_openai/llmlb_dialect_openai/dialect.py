@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from llmlb_core import (
@@ -27,7 +28,7 @@ from llmlb_dialect_openai.decode.form import form_routing_fields
 from llmlb_dialect_openai.decode.image import decode_image, decode_image_edit, decode_image_variation
 from llmlb_dialect_openai.decode.rerank import decode_rerank
 from llmlb_dialect_openai.decode.response import decode_response
-from llmlb_dialect_openai.decode.speech import decode_speech
+from llmlb_dialect_openai.decode.speech import MAX_CHARACTERS, decode_speech
 from llmlb_dialect_openai.decode.transcription import decode_transcription, decode_translation
 from llmlb_dialect_openai.error_document import error_document
 from llmlb_dialect_openai.fields import Fields
@@ -63,7 +64,6 @@ _DECODERS: dict[Operation, Callable[[Fields], Decoded]] = {
     Operation.RESPONSE: decode_response,
     Operation.RERANK: decode_rerank,
     Operation.IMAGE: decode_image,
-    Operation.SPEECH: decode_speech,
 }
 _FORM_DECODERS: dict[Operation, Callable[[Form], Decoded]] = {
     Operation.IMAGE_EDIT: decode_image_edit,
@@ -126,9 +126,10 @@ class OpenAIDialect(Dialect):
         Route("/v1/images/variations", Operation.IMAGE_VARIATION, Capability.IMAGE_GENERATION, 2 * IMAGE_BYTES, takes_form=True),
     )
 
-    def __init__(self, gallery: Gallery | None = None) -> None:
+    def __init__(self, gallery: Gallery | None = None, speech_max_characters: int = MAX_CHARACTERS) -> None:
         """Publish pictures in *gallery*; None = their URLs are data URLs."""
         self._gallery = gallery
+        self._decoders = _DECODERS | {Operation.SPEECH: partial(decode_speech, max_characters=speech_max_characters)}
 
     def parse(self, route: Route, body: bytes) -> RoutingFields:
         """Decode the routing fields. A missing model is an error, but for embeddings, which may have a default one."""
@@ -140,7 +141,7 @@ class OpenAIDialect(Dialect):
 
     def decode(self, route: Route, body: bytes) -> Decoded:
         """Decode and check everything."""
-        return _DECODERS[route.operation](load(body))
+        return self._decoders[route.operation](load(body))
 
     def parse_form(self, route: Route, form: Form) -> RoutingFields:
         """Read the routing fields of a form."""

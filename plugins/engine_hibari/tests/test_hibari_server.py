@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import json
+import time
 
 import av
 import numpy as np
@@ -101,6 +102,26 @@ def test_events_bring_the_same_sound(client, server):
     assert {event["type"] for event in events[:-1]} == {"speech.audio.delta"}
     assert events[-1]["type"] == "speech.audio.done"
     assert b"".join(base64.b64decode(event["audio"]) for event in events[:-1]) == speak(client, response_format="pcm")
+
+
+def test_mp3_has_128_kbit_a_second(client):
+    """26006000-F14."""
+    with av.open(io.BytesIO(speak(client))) as container:
+        assert container.streams.audio[0].codec_context.bit_rate == 128_000
+
+
+def test_a_listener_who_leaves_is_let_go_of(server, client):
+    """The call ends, and its voice speaks for the next one."""
+    with client.audio.speech.with_streaming_response.create(
+        model="hibari", voice="nova", input=" ".join([TEXT] * 100), response_format="pcm"
+    ) as answer:
+        next(answer.http_response.iter_raw())
+    deadline = time.monotonic() + 10
+    while not any('"ending":"cancelled"' in line for line in tuple(server.log)):
+        assert time.monotonic() < deadline, "the call goes on"
+        time.sleep(0.02)
+
+    assert len(speak(client, input="Hi.", response_format="pcm")) > 1000
 
 
 @pytest.mark.parametrize("voice", ["alloy", "echo", "fable", "onyx", "nova", "shimmer", "heart"])

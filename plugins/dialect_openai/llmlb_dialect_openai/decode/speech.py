@@ -10,35 +10,36 @@ from llmlb_dialect_openai.decode.parameters import ignored_names, read_hints
 from llmlb_dialect_openai.fields import Fields
 
 MAX_CHARACTERS = 5000
-"""26006000-F13; OpenAI's own limit is 4,096."""
+"""26006000-F13; OpenAI's own limit is 4,096. ``[plugins.dialect_openai] speech_max_characters`` sets another."""
+_MAX_INSTRUCTIONS = 5000
 DEFAULT_VOICE = "nova"
 _FORMATS = get_args(AudioFormat)
 _SPEEDS = (0.25, 4.0)
 _PITCHES = (-24.0, 24.0)
 
 
-def decode_speech(fields: Fields) -> Decoded:
+def decode_speech(fields: Fields, max_characters: int = MAX_CHARACTERS) -> Decoded:
     """Read and check the whole body."""
     fields.string("model")
     read_hints(fields)
     fields.one_of("stream_format", ("audio", "sse"))
     fields.boolean("stream")  # what it streams is the sound; events are asked for by `stream_format`
     request = SpeechRequest(
-        input=_input(fields),
+        input=_input(fields, max_characters),
         voice=_voice(fields),
         format=_format(fields),
         speed=_speed(fields),
-        instructions=fields.string("instructions", max_length=MAX_CHARACTERS) or None,
+        instructions=fields.string("instructions", max_length=_MAX_INSTRUCTIONS) or None,
         tone=fields.string("tone", max_length=256) or None,
         pitch=fields.number("pitch", *_PITCHES),
     )
     return Decoded(request, ignored_names(fields.unread))
 
 
-def _input(fields: Fields) -> str:
+def _input(fields: Fields, max_characters: int) -> str:
     if fields.value("input") is None:
         raise InvalidRequest("Missing required parameter: 'input', the text to speak.", param="input", code="missing_input")
-    text = fields.string("input", max_length=MAX_CHARACTERS) or ""
+    text = fields.string("input", max_length=max_characters) or ""
     if not text.strip():
         raise InvalidRequest("'input' is empty: there is nothing to speak.", param="input", code="empty_input")
     return text
