@@ -76,7 +76,16 @@ class NativeServer:
             raise
         if not address.is_socket:
             address.port = int(server.listening_address.rpartition(":")[2])
-        return cls(address, server)
+        started = cls(address, server)
+        started.settle()
+        return started
+
+    def settle(self) -> None:
+        """Wait until the model's loop runs, by a question that it answers itself.
+
+        xllamacpp's destructor tells that loop to end and waits for it; one that begins only then never hears of it.
+        """
+        self.address.ask("/lora-adapters")
 
     def props(self) -> Props:
         """Ask for the model's properties."""
