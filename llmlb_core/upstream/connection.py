@@ -130,7 +130,8 @@ class Connection(asyncio.Protocol):
         """End the connection: nobody wants its answer."""
         self._exchange = None
         self._pool.forget(self)
-        self.transport.abort()
+        if not self.is_lost:  # of TLS, asyncio's transport in Python 3.11.2 cannot be aborted after that
+            self.transport.abort()
 
     def fail_plain(self, error: CallError) -> None:
         """Fail the call that waits here for a plain answer, if one does."""

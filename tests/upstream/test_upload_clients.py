@@ -249,7 +249,7 @@ WRONG = {
     "no boundary": ({"content-type": "multipart/form-data"}, form(), 400, "invalid_multipart", "boundary"),
     "an empty body": (HEADERS, b"", 400, "invalid_multipart", "no part came"),
     "cut": (HEADERS, BEGIN + BLOCK, 400, "invalid_multipart", "closing boundary"),
-    "no model": (HEADERS, form(part("file", b"x", "a.wav")), 400, "missing_required_parameter", "model=whisper-1"),
+    "no model": (HEADERS, form(part("file", b"x", "a.wav")), 400, "missing_required_parameter", "model=NAME"),
     "an empty model": (HEADERS, form(part("model", ""), part("file", b"x", "a")), 400, "missing_required_parameter", "model"),
     "a model as a file": (HEADERS, form(part("model", b"m", "model.txt")), 400, "invalid_type", "field"),
     "an unknown model": (HEADERS, form(part("model", "x"), part("file", b"x", "a")), 404, "model_not_found", "'x'"),

@@ -274,7 +274,8 @@ async def listen(pages) -> AsyncIterator[Callable[..., object]]:
         server.close()
         assert 0 == front.handover.lent_count
         for hot in front.connections:
-            hot.transport.abort()
+            if not hot.lost_count:
+                hot.transport.abort()
         async with asyncio.timeout(DEADLINE_S):
             while not all(hot.lost_count for hot in front.connections):
                 front.lost.clear()
