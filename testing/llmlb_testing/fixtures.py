@@ -14,6 +14,7 @@ import pytest_asyncio
 
 if TYPE_CHECKING:
     from llmlb_testing.asgi import Client
+    from llmlb_testing.postgres import PostgresServer
     from llmlb_testing.server import LiveServer
 
 # Asserts of the kits then say what was compared, as an author's own do.
@@ -26,6 +27,18 @@ def starter_model() -> Path:
     from llmlb_testing.starter import starter_model_path
 
     return starter_model_path()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One PostgreSQL server for the whole run; its tests are skipped, with the reason, where the programs are missing."""
+    from llmlb_testing.postgres import MISSING, find_programs, running_postgres
+
+    programs = find_programs()
+    if programs is None:
+        pytest.skip(MISSING)
+    with running_postgres(programs) as server:
+        yield server
 
 
 @pytest_asyncio.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from attrs import define, field
 from llmlb_testing.asgi import Client, open_app
-from llmlb_testing.postgres import MISSING, PostgresServer, find_programs, running_postgres
 from llmlb_testing.upstream import DONE, FakeUpstream, Visit, chunk, completion, delta, plain, sse_head
 
 DEADLINE_S = 20.0
@@ -160,16 +159,6 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     """An application without endpoints."""
     async with open_desk(tmp_path / "app") as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """One PostgreSQL server for the whole run."""
-    programs = find_programs()
-    if programs is None:
-        pytest.skip(MISSING)
-    with running_postgres(programs) as server:
-        yield server
 
 
 @pytest.fixture

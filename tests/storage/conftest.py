@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 from uuid import uuid4
 
 import pytest
 from attrs import evolve, frozen
-from llmlb_testing.postgres import MISSING, PostgresServer, find_programs, running_postgres
+from llmlb_testing.postgres import PostgresServer
 
 from llmlb_core import StorageApp
 from llmlb_core.settings.sections import Settings, StorageSettings
@@ -128,16 +127,6 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
 def settings(tmp_path: Path) -> Settings:
     """Settings of a server whose data directory is not there yet."""
     return Settings(data_dir=tmp_path / "data")
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """One PostgreSQL server for the whole run."""
-    programs = find_programs()
-    if programs is None:
-        pytest.skip(MISSING)
-    with running_postgres(programs) as server:
-        yield server
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from llmlb_auth_apikey.keys import hash_of, new_key
 from llmlb_auth_apikey.refresh import Refresher
 from llmlb_auth_apikey.settings import ApiKeySettings
 from llmlb_auth_apikey.store import make_key
-from llmlb_testing.postgres import MISSING, PostgresServer, find_programs, running_postgres
+from llmlb_testing.postgres import PostgresServer
 
 from llmlb_core import Plugin, Principal
 from llmlb_core.settings.sections import Settings, StorageSettings
@@ -76,16 +76,6 @@ async def served(settings: Settings) -> AsyncIterator[Served]:
     """The plugin, looking for changes often."""
     async with serving(settings, ApiKeySettings(poll_s=0.05)) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """One PostgreSQL server for the whole run."""
-    programs = find_programs()
-    if programs is None:
-        pytest.skip(MISSING)
-    with running_postgres(programs) as server:
-        yield server
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from llmlb_storage_history.journal import Journal
 from llmlb_storage_history.query import Filter, History
 from llmlb_storage_history.settings import HistorySettings
 from llmlb_storage_history.writer import Writer
-from llmlb_testing.postgres import MISSING, PostgresServer, find_programs, running_postgres
+from llmlb_testing.postgres import PostgresServer
 
 from llmlb_core import Plugin, Record
 from llmlb_core.settings.sections import Settings, StorageSettings
@@ -68,16 +68,6 @@ async def _serving(settings: Settings, own: HistorySettings) -> AsyncIterator[tu
         instance = HistoryPlugin(plugin)
         async with instance.llmlb_lifespan(plugin):
             yield plugin, instance
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """One PostgreSQL server for the whole run."""
-    programs = find_programs()
-    if programs is None:
-        pytest.skip(MISSING)
-    with running_postgres(programs) as server:
-        yield server
 
 
 @pytest.fixture
