@@ -162,7 +162,9 @@ class House:
             )
             self._endpoints = office
             rooms.callback(office.registry.close)
-            directory = self._directory = Directory(catalogue, LocalRooms(registry.engines, devices, supervisor), office.registry)
+            directory = self._directory = Directory(
+                catalogue, LocalRooms(registry.engines, devices, supervisor), office.registry, registry.dialects.values()
+            )
             self._models.fill(directory)
             warmup_wait_s = settings.workers.warmup_wait_s
             acquire = Acquire(routers, policy, settings.admission, warmup_wait_s=warmup_wait_s, breakers=breakers)
