@@ -13,6 +13,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from llmlb_core.settings.audio_sections import AudioSettings as AudioSettings
 from llmlb_core.settings.declare import MASK as MASK
 from llmlb_core.settings.declare import mask_url
 from llmlb_core.settings.declare import range_problem as range_problem
@@ -225,6 +226,7 @@ class Settings:
     admission: AdmissionSettings = AdmissionSettings()
     dispatch: DispatchSettings = DispatchSettings()
     images: ImagesSettings = ImagesSettings()
+    audio: AudioSettings = AudioSettings()
     log: LogSettings = LogSettings()
     file: Path | None = None
     warnings: tuple[str, ...] = ()

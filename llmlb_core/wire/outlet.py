@@ -42,6 +42,11 @@ class SocketOutlet(Outlet):
 
     # --- in
 
+    @property
+    def announced_bytes(self) -> int | None:
+        """What ``content-length`` said."""
+        return self._message.length
+
     def body_at_once(self, max_bytes: int) -> bytes | None:
         """Return the whole request body where it came with the head."""
         message = self._message
