@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Waiter as Waiter,
     )
     from llmlb_core.contracts.auth import Authenticator as Authenticator, Authorizer as Authorizer
+    from llmlb_core.contracts.cloud import Cloud as Cloud, Price as Price
     from llmlb_core.contracts.dialect import (
         Decoded as Decoded,
         Dialect as Dialect,
@@ -83,6 +84,12 @@ if TYPE_CHECKING:
         Scorer as Scorer,
     )
     from llmlb_core.contracts.routes import Routes as Routes
+    from llmlb_core.contracts.server_dialect import (
+        AnswerReader as AnswerReader,
+        Encoded as Encoded,
+        Refusal as Refusal,
+        ServerDialect as ServerDialect,
+    )
     from llmlb_core.contracts.storage import StorageApp as StorageApp
     from llmlb_core.contracts.streams import (
         DIFFERS as DIFFERS,
@@ -95,12 +102,14 @@ if TYPE_CHECKING:
     from llmlb_core.domain.chat import (
         ChatRequest as ChatRequest,
         CompletionRequest as CompletionRequest,
+        CountRequest as CountRequest,
         EmbeddingRequest as EmbeddingRequest,
         ImagePart as ImagePart,
         Message as Message,
         ResponseFormat as ResponseFormat,
         Sampling as Sampling,
         TextPart as TextPart,
+        Thinking as Thinking,
         Tool as Tool,
         ToolCall as ToolCall,
         ToolChoice as ToolChoice,
@@ -170,6 +179,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "contracts.admission": "Admit AdmissionPolicy Load Reject Wait Waiter",
     "contracts.auth": "Authenticator Authorizer",
+    "contracts.cloud": "Cloud Price",
     "contracts.dialect": "Decoded Dialect Entry ImageReference Renderer Route RoutingFields SoundReference",
     "contracts.endpoint": "Endpoint Result",
     "contracts.endpoint_kind": "Answer Continuation EndpointKind Server",
@@ -181,11 +191,12 @@ _HOMES = {
     "contracts.plugin": "ModelInfo ModelView Plugin",
     "contracts.router": "Filter Picker Rank Router Scorer UNKNOWN",
     "contracts.routes": "Routes",
+    "contracts.server_dialect": "AnswerReader Encoded Refusal ServerDialect",
     "contracts.storage": "StorageApp",
     "contracts.streams": "DIFFERS UNFINISHED Fault Identity StreamReader",
     "domain.calls": "Call Head Operation new_id",
-    "domain.chat": "ChatRequest CompletionRequest EmbeddingRequest ImagePart Message ResponseFormat Sampling TextPart Tool "
-    "ToolCall ToolChoice",
+    "domain.chat": "ChatRequest CompletionRequest CountRequest EmbeddingRequest ImagePart Message ResponseFormat Sampling TextPart "
+    "Thinking Tool ToolCall ToolChoice",
     "domain.devices": "Device",
     "domain.endpoints": "Candidate Choice Outcome Target",
     "domain.explanations": "ExplainedCandidate ExplainedRank Explanation",

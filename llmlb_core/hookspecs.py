@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from llmlb_core.contracts.admission import AdmissionPolicy
     from llmlb_core.contracts.auth import Authenticator, Authorizer
+    from llmlb_core.contracts.cloud import Cloud
     from llmlb_core.contracts.dialect import Dialect
     from llmlb_core.contracts.endpoint_kind import EndpointKind
     from llmlb_core.contracts.engine import Engine
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from llmlb_core.contracts.plugin import Plugin
     from llmlb_core.contracts.router import Filter, Picker, Router, Scorer
     from llmlb_core.contracts.routes import Routes
+    from llmlb_core.contracts.server_dialect import ServerDialect
     from llmlb_core.contracts.storage import StorageApp
 
 hookspec = pluggy.HookspecMarker("llmlb")
@@ -68,6 +70,18 @@ def llmlb_endpoints() -> Iterable[EndpointKind]:  # type: ignore[empty-body]
 
 
 @hookspec
+def llmlb_clouds() -> Iterable[Cloud]:  # type: ignore[empty-body]
+    """Contribute providers that are reached by a prefix of the model's name.
+
+    When: At start.
+    Returns: ``Cloud`` values; ``[clouds.<name>]`` overrides their fields.
+    Conflicts: Two of one ``name``, or with one prefix, make both plugins conflicted, unless ``[plugins.prefer]`` names one.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
 def llmlb_routers() -> Iterable[Router | Filter | Scorer | Picker | AdmissionPolicy]:  # type: ignore[empty-body]
     """Contribute routers (who gets a call), parts that routers are composed of, and admission policies (who waits).
 
@@ -105,12 +119,12 @@ def llmlb_storage() -> Iterable[StorageApp]:  # type: ignore[empty-body]
 
 
 @hookspec
-def llmlb_dialects() -> Iterable[Dialect]:  # type: ignore[empty-body]
-    """Contribute wire formats that clients speak.
+def llmlb_dialects() -> Iterable[Dialect | ServerDialect]:  # type: ignore[empty-body]
+    """Contribute wire formats: as clients speak them (``Dialect``), and as servers do (``ServerDialect``).
 
     When: At start.
-    Returns: ``Dialect`` instances.
-    Conflicts: Two dialects of one ``name``, or with one path, make both plugins conflicted.
+    Returns: ``Dialect`` and ``ServerDialect`` instances.
+    Conflicts: Two of one kind and ``name``, or two dialects with one path, make both plugins conflicted.
 
     .. versionadded:: 0.1
     """

@@ -23,6 +23,7 @@ class Operation(StrEnum):
     CHAT = "chat"
     COMPLETION = "completion"
     RESPONSE = "response"
+    COUNT_TOKENS = "count_tokens"
     EMBEDDING = "embedding"
     RERANK = "rerank"
     SPEECH = "speech"

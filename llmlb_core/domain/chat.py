@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
@@ -28,16 +28,35 @@ class ImagePart:
 
 
 @frozen
+class Thinking:
+    """A block of a model's thinking as its provider sealed it: the provider wants it back unchanged, or refuses the conversation.
+
+    Attributes:
+        dialect: Whose it is; servers of another dialect are not sent it.
+        kind: The dialect's own word for such a block.
+        text: What may be read of it.
+        seal: Signature or ciphertext, character for character.
+    """
+
+    dialect: str
+    kind: str = ""
+    text: str = ""
+    seal: str = field(default="", repr=False)
+
+
+@frozen
 class ToolCall:
     """A call of a tool, written by the model.
 
     Attributes:
         arguments: JSON text, as the model wrote it; it need not be valid.
+        thinking: The sealed thinking that goes with this call, where its provider ties the two together.
     """
 
     id: str
     name: str
     arguments: str
+    thinking: Thinking | None = None
 
 
 @frozen
@@ -48,6 +67,8 @@ class Message:
         tool_calls: Only with role ``assistant``.
         tool_call_id: Only with role ``tool``: which call this answers.
         reasoning: The model's earlier thinking, where the client sends it back.
+        thinking: The same as its provider sealed it, in order.
+        is_error: Only with role ``tool``: whether the tool failed, and the text says how.
     """
 
     role: Role
@@ -56,6 +77,8 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     reasoning: str | None = None
+    thinking: tuple[Thinking, ...] = ()
+    is_error: bool = False
 
     @property
     def text(self) -> str:
@@ -127,6 +150,8 @@ class ChatRequest:
         logprobs: Whether tokens come with their log probabilities.
         top_logprobs: How many alternatives per token, 0 to 20.
         reasoning_effort: As the client wrote it; for templates that know it.
+        thinking_tokens: How many tokens the model may think with; 0 = it must not think, None = as it likes.
+        user: Who asks, as the client calls its own user; opaque.
     """
 
     messages: tuple[Message, ...]
@@ -140,6 +165,15 @@ class ChatRequest:
     parallel_tool_calls: bool = True
     response_format: ResponseFormat = ResponseFormat()
     reasoning_effort: str | None = None
+    thinking_tokens: int | None = None
+    user: str | None = None
+
+
+@frozen(kw_only=True)
+class CountRequest:
+    """How many tokens *chat* would have as a prompt. Answered by one ``Delta`` that has nothing but usage."""
+
+    chat: ChatRequest
 
 
 @frozen(kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmlb_core.domain.chat import ChatRequest, CompletionRequest, EmbeddingRequest
+from llmlb_core.domain.chat import ChatRequest, CompletionRequest, CountRequest, EmbeddingRequest
 from llmlb_core.domain.media import MediaRequest
 
-CanonicalRequest = ChatRequest | CompletionRequest | EmbeddingRequest | MediaRequest
+CanonicalRequest = ChatRequest | CompletionRequest | CountRequest | EmbeddingRequest | MediaRequest

@@ -6,6 +6,8 @@ from typing import Literal
 
 from attrs import define, frozen
 
+from llmlb_core.domain.chat import Thinking
+
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 CHARACTERS_PER_TOKEN = 4
 
@@ -18,6 +20,7 @@ class Usage:
         prompt_tokens: Tokens read.
         completion_tokens: Tokens generated, over all choices, reasoning included.
         cached_tokens: How many prompt tokens came from a cache.
+        cache_written_tokens: How many prompt tokens were put into a cache.
         reasoning_tokens: How many completion tokens were reasoning.
         is_partial: Whether the call ended before its answer did; tokens are those that went out.
         is_counted: Whether nobody told them, so that we estimated them (see ``counted``).
@@ -29,6 +32,7 @@ class Usage:
     reasoning_tokens: int = 0
     is_partial: bool = False
     is_counted: bool = False
+    cache_written_tokens: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -88,12 +92,14 @@ class ToolCallDelta:
         id: With the first piece of a call, else None.
         name: With the first piece of a call, else None.
         arguments: JSON text to append.
+        thinking: As in ``ToolCall``; with any one piece of a call.
     """
 
     index: int
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+    thinking: Thinking | None = None
 
 
 @frozen
@@ -108,6 +114,8 @@ class Delta:
         logprobs: Of the tokens that ``text`` is made of.
         finish: Set once per choice, on its last delta.
         usage: Of the whole call; set once, on a delta after every choice finished.
+        thinking: Blocks of thinking that are whole now, sealed; their text came before, as ``reasoning``.
+        stop: With ``finish``: which of the request's stop strings ended the answer, where that is known.
     """
 
     choice: int = 0
@@ -117,11 +125,13 @@ class Delta:
     logprobs: tuple[TokenLogprob, ...] = ()
     finish: FinishReason | None = None
     usage: Usage | None = None
+    thinking: tuple[Thinking, ...] = ()
+    stop: str | None = None
 
     @property
     def has_content(self) -> bool:
         """Whether a client could notice this delta; the first such one commits the call."""
-        return bool(self.text or self.reasoning or self.tool_calls or self.finish)
+        return bool(self.text or self.reasoning or self.tool_calls or self.finish or self.thinking)
 
 
 @frozen

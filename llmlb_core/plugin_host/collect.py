@@ -93,6 +93,11 @@ def _claims(slot: Slot, item: object) -> tuple[str, ...]:
         if not isinstance(routes, tuple) or not all(isinstance(route, Route) for route in routes):
             raise PluginBroken(f"Dialect {type(item).__name__} has routes {name_type(routes)}; expected a tuple of Route objects")
         return tuple(f"path:{route.path}" for route in routes)
+    if slot.kind == "cloud":
+        from llmlb_core.contracts.cloud import Cloud
+
+        assert isinstance(item, Cloud)
+        return tuple(f"prefix:{prefix}" for prefix in (item.name, *item.aliases))
     if slot.kind == "routes":
         from llmlb_core.contracts.routes import Routes
         from llmlb_core.domain.principals import Scope

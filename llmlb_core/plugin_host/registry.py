@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from llmlb_core.contracts.admission import AdmissionPolicy
     from llmlb_core.contracts.auth import Authenticator, Authorizer
+    from llmlb_core.contracts.cloud import Cloud
     from llmlb_core.contracts.dialect import Dialect
     from llmlb_core.contracts.endpoint_kind import EndpointKind
     from llmlb_core.contracts.engine import Engine
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from llmlb_core.contracts.observer import BodySink, Feedback, Observer
     from llmlb_core.contracts.router import Filter, Picker, Router, Scorer
     from llmlb_core.contracts.routes import Routes
+    from llmlb_core.contracts.server_dialect import ServerDialect
     from llmlb_core.contracts.storage import StorageApp
 
 
@@ -51,7 +53,9 @@ class Registry:
     admission_policies: dict[str, AdmissionPolicy] = field(factory=dict)
     authenticators: dict[str, Authenticator] = field(factory=dict)
     authorizers: dict[str, Authorizer] = field(factory=dict)
+    clouds: dict[str, Cloud] = field(factory=dict)
     dialects: dict[str, Dialect] = field(factory=dict)
+    server_dialects: dict[str, ServerDialect] = field(factory=dict)
     observers: dict[str, Observer] = field(factory=dict)
     feedbacks: dict[str, Feedback] = field(factory=dict)
     body_sinks: dict[str, BodySink] = field(factory=dict)

@@ -81,7 +81,8 @@ SLOTS: dict[str, tuple[Slot, ...]] = {
     ),
     "llmlb_auth": (Slot("authenticator", "auth", "Authenticator"), Slot("authorizer", "auth", "Authorizer")),
     "llmlb_storage": (Slot("storage", "storage", "StorageApp", "label"),),
-    "llmlb_dialects": (Slot("dialect", "dialect", "Dialect"),),
+    "llmlb_clouds": (Slot("cloud", "cloud", "Cloud"),),
+    "llmlb_dialects": (Slot("dialect", "dialect", "Dialect"), Slot("server_dialect", "server_dialect", "ServerDialect")),
     "llmlb_observers": (
         Slot("observer", "observer", "Observer"),
         Slot("feedback", "observer", "Feedback"),

@@ -9,7 +9,7 @@ import msgspec
 from attrs import fields
 
 from llmlb_core.contracts.endpoint import Result
-from llmlb_core.domain.chat import ChatRequest, CompletionRequest, EmbeddingRequest, ImagePart, Message, TextPart
+from llmlb_core.domain.chat import ChatRequest, CompletionRequest, CountRequest, EmbeddingRequest, ImagePart, Message, TextPart
 from llmlb_core.domain.media import (
     AudioChunk,
     DrawingStep,
@@ -52,6 +52,7 @@ _REQUESTS = {
     for cls in (
         ChatRequest,
         CompletionRequest,
+        CountRequest,
         EmbeddingRequest,
         SpeechRequest,
         TranscriptionRequest,
@@ -126,6 +127,8 @@ def _build(cls: type[Any], raw: dict[str, Any]) -> Any:
         value = raw[field.name]
         if field.name == "messages":
             values[field.name] = tuple(_build(Message, message) for message in value)
+        elif field.name == "chat":
+            values[field.name] = _build(ChatRequest, value)
         elif field.name == "parts":
             values[field.name] = tuple(msgspec.convert(part, ImagePart if "url" in part else TextPart) for part in value)
         else:

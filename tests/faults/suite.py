@@ -21,6 +21,8 @@ from llmlb_core.settings.sections import Settings
 
 LIMITS = {"connect_s": 2.0, "head_s": 0.8, "first_token_s": 0.8, "switch_s": 0.8, "idle_s": 0.8, "plain_s": 1.2}
 """Short, so that silence is over soon; not so short that a busy machine is taken for a silent server."""
+GENEROUS = {name: 10 * seconds for name, seconds in LIMITS.items()}
+"""For cases in which no limit has to pass and nothing may be tried twice: a machine that is busy for a second changes nothing."""
 TOML = """
 [auth]
 is_disabled = true
@@ -53,6 +55,11 @@ def model_of(case: Case, mode: str) -> str:
     return f"{case.name}-{mode}"
 
 
+def limits_of(case: Case) -> dict[str, float]:
+    """Return the time limits of the endpoints of *case*."""
+    return GENEROUS if case.most_visits == 1 and case.want == "whole" and not case.waits else LIMITS
+
+
 def suite_toml(router: str, url: str, cases: Iterable[Case] = CASES) -> str:
     """Return settings with endpoints for every case, at the fault server at *url*."""
     tables = [TOML.format(router=router)]
@@ -62,7 +69,8 @@ def suite_toml(router: str, url: str, cases: Iterable[Case] = CASES) -> str:
             for number in range(case.endpoints):
                 name = f"{model}-{number}"
                 base = CLOSED_URL if number < case.unreachable else url
-                tables.append(endpoint_toml(name, f"{base}/{name}", model, capabilities="embedding" * (case.route == "embeddings")))
+                able = "embedding" * (case.route == "embeddings")
+                tables.append(endpoint_toml(name, f"{base}/{name}", model, limits_of(case), able))
     return "".join(tables)
 
 
@@ -75,7 +83,7 @@ class InProcess:
     @asynccontextmanager
     async def ground(self, case, mode) -> AsyncIterator[Ground]:
         """Its endpoints are in the settings."""
-        yield Ground(model_of(case, mode), LIMITS)
+        yield Ground(model_of(case, mode), limits_of(case))
 
     async def in_flight(self, ground) -> int:
         """Count at the endpoints that serve the model, and connections that are in use."""

@@ -69,7 +69,7 @@ CASES = {
     "dialects": (
         "dialects",
         "[Speech]",
-        "llmlb_dialects returned class Speech; expected Dialect objects: return Speech(), an instance",
+        "llmlb_dialects returned class Speech; expected Dialect or ServerDialect objects: return Speech(), an instance",
     ),
     "dialect routes": ("dialects", "[Mute()]", "Dialect Mute has routes a list; expected a tuple of Route objects"),
     "two dialects, one path": (
