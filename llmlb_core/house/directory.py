@@ -8,6 +8,7 @@ from itertools import islice
 
 from attrs import frozen
 
+from llmlb_core.clouds.clouds import Clouds
 from llmlb_core.contracts.plugin import ModelInfo
 from llmlb_core.domain.calls import Operation
 from llmlb_core.domain.devices import Device
@@ -48,9 +49,10 @@ class Directory:
         on_gone: Called when a model of this machine is served no more: somebody may be waiting for it.
     """
 
-    def __init__(self, catalogue: Catalogue, local: LocalRooms, servers: EndpointRegistry) -> None:
-        """Serve the models of *catalogue* on this machine, and those that *servers* have."""
+    def __init__(self, catalogue: Catalogue, local: LocalRooms, servers: EndpointRegistry, clouds: Clouds) -> None:
+        """Serve the models of *catalogue* on this machine, those that *servers* have, and those of *clouds*, by their prefix."""
         self._catalogue = catalogue
+        self._clouds = clouds
         self._engines, self._devices, self._supervisor = local.engines, local.devices, local.supervisor
         self._servers = servers
         self._view = CatalogueView(catalogue, self._state, self._choose)
@@ -73,7 +75,11 @@ class Directory:
             ModelNotFound: Nothing here has it.
             NoEndpoint: It is known, but cannot be run: the reason.
             RouteNotSupported: It can do *need*, and no server that has it serves the route.
+            UnknownPrefix: It has a provider's prefix, and the provider is not here.
+            CloudKeyMissing: The provider is, and nobody has set a key for it.
         """
+        if ":" in name and self._clouds.claims(name):
+            return self._clouds.lookup(name)
         shared = self._servers.shared(name)
         model = self._catalogue.local(name)
         if model is None and shared is not None:
@@ -105,6 +111,8 @@ class Directory:
 
     def has(self, name: str) -> bool:
         """Whether anything here has *name* now; cheap also where nothing has."""
+        if ":" in name and self._clouds.claims(name):
+            return self._clouds.has(name)
         if self._servers.shared(name) is not None or self._catalogue.local(name) is not None:
             return True
         self._refresh()

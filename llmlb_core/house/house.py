@@ -7,6 +7,8 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from llmlb_core.clouds.clouds import Clouds
+from llmlb_core.clouds.configured import find_clouds
 from llmlb_core.contracts.admission import AdmissionPolicy
 from llmlb_core.contracts.metrics import Labels
 from llmlb_core.endpoints.breakers import Breakers
@@ -80,6 +82,13 @@ class House:
         self._routers: RouterTable | None = None
         self._directory: Directory | None = None
         self._fallbacks: Fallbacks | None = None
+        self._clouds: Clouds | None = None
+
+    @property
+    def clouds(self) -> Clouds:
+        """The providers behind prefixes; only while the house is open."""
+        assert self._clouds is not None, "the house is not open"
+        return self._clouds
 
     @property
     def routers(self) -> RouterTable:
@@ -157,15 +166,12 @@ class House:
                 _log.warning("model_unusable", model=problem.id, reason=problem.reason)
             sweep = Sweep(asyncio.get_running_loop())
             rooms.callback(sweep.stop)
-            servers = find_servers(settings, os.environ)
             breakers = self._breakers = Breakers(settings.circuit_breaker)
             rooms.callback(breakers.stop)
-            office = EndpointOffice(
-                settings, registry.endpoint_kinds, sweep, current_database(), servers=servers, breakers=breakers
+            office, clouds = self._open_servers(rooms, sweep, breakers)
+            directory = self._directory = Directory(
+                catalogue, LocalRooms(registry.engines, devices, supervisor), office.registry, clouds
             )
-            self._endpoints = office
-            rooms.callback(office.registry.close)
-            directory = self._directory = Directory(catalogue, LocalRooms(registry.engines, devices, supervisor), office.registry)
             self._models.fill(directory)
             warmup_wait_s = settings.workers.warmup_wait_s
             acquire = Acquire(routers, policy, settings.admission, warmup_wait_s=warmup_wait_s, breakers=breakers)
@@ -189,6 +195,22 @@ class House:
             finally:
                 self.is_open = False
                 await pipeline.running.drain(settings.server.drain_timeout_s)
+
+    def _open_servers(self, rooms: AsyncExitStack, sweep: Sweep, breakers: Breakers) -> tuple[EndpointOffice, Clouds]:
+        """Return registered servers and providers; nothing is connected.
+
+        Raises:
+            SettingsInvalid: One of them cannot be used as settings have it.
+        """
+        settings, registry = self.settings, self.host.registry
+        servers = find_servers(settings, os.environ)
+        office = EndpointOffice(settings, registry.endpoint_kinds, sweep, current_database(), servers=servers, breakers=breakers)
+        office.registry.server_dialects = registry.server_dialects
+        rooms.callback(office.registry.close)
+        clouds = Clouds(find_clouds(settings, registry.clouds, registry.server_dialects, os.environ), sweep)
+        rooms.callback(clouds.close)
+        self._endpoints, self._clouds = office, clouds
+        return office, clouds
 
     def _build_pipeline(self, directory: Directory, acquire: Acquire, recorder: Recorder, uploads: Uploads) -> Pipeline:
         settings, registry = self.settings, self.host.registry

@@ -138,12 +138,13 @@ class Resolve:
             elif call.dialect.images(route, body):
                 raise _mismatch(name, Capability.VISION, capabilities)
         if route.sound_mark and route.sound_mark in body:
-            if Capability.AUDIO in capabilities:
+            can_hear = Capability.AUDIO in capabilities
+            if can_hear:
                 hearing, _ = self._directory.lookup(name, Capability.AUDIO, route.operation)
                 target = hearing if hearing.ids <= target.ids else _common(target, hearing)
-            elif self._transcribes:
-                call.has_parts = True
-            elif not target.speaks(call.dialect.name) and call.dialect.sounds(route, body):
+            if self._transcribes:
+                call.has_parts = True  # the stage ``transform`` finds out whether that is needed
+            elif not can_hear and not target.speaks(call.dialect.name) and call.dialect.sounds(route, body):
                 raise _mismatch(name, Capability.AUDIO, capabilities, NO_EARS)
         return target
 

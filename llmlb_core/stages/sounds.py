@@ -95,10 +95,13 @@ class Sounds:
         return evolve(call, body=body)
 
     def _is_needed(self, call: Call, target: Target) -> bool:
-        _, capabilities = self._directory.lookup(target.model, call.route.needs, call.route.operation)
-        if Capability.AUDIO in capabilities:
+        """Whether *target* cannot be given recordings, or should not be: what is not sent as it came has none."""
+        if not target.speaks(call.dialect.name):
+            return True
+        if self._settings.transcribe_for == "local":
             return False
-        return self._settings.transcribe_for == "all" or not target.speaks(call.dialect.name)
+        _, capabilities = self._directory.lookup(target.model, call.route.needs, call.route.operation)
+        return Capability.AUDIO not in capabilities
 
     async def _found(self, call: Call) -> Sequence[SoundReference]:
         """Return the recordings, as far as a look at them tells whether they can be taken."""
