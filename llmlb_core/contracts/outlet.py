@@ -65,9 +65,8 @@ class Outlet(ABC):
     is_paused: bool = False
     source: Source | None = None
 
-    @property
     def announced_bytes(self) -> int | None:
-        """How long the client said that the request body is; None where it did not, or where the head's headers tell it."""
+        """Return how long the client said that the request body is; None where it did not, or where the head's headers tell it."""
         return None
 
     def body_at_once(self, max_bytes: int) -> bytes | None:

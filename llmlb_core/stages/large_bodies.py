@@ -59,7 +59,8 @@ class ParseLarge(Parse):
 
 def _announced(head: Head, outlet: Outlet) -> int | None:
     """Return how long the body is, as the client said."""
-    if outlet.announced_bytes is not None:
-        return outlet.announced_bytes
+    size = outlet.announced_bytes()
+    if size is not None:
+        return size
     said = head.headers.get("content-length", "")
     return int(said) if said.isascii() and said.isdigit() and len(said) < 16 else None

@@ -42,9 +42,8 @@ class SocketOutlet(Outlet):
 
     # --- in
 
-    @property
     def announced_bytes(self) -> int | None:
-        """What ``content-length`` said."""
+        """Return what ``content-length`` said."""
         return self._message.length
 
     def body_at_once(self, max_bytes: int) -> bytes | None:
