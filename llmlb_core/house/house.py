@@ -170,7 +170,7 @@ class House:
             rooms.callback(breakers.stop)
             office, clouds = self._open_servers(rooms, sweep, breakers)
             directory = self._directory = Directory(
-                catalogue, LocalRooms(registry.engines, devices, supervisor), office.registry, clouds
+                catalogue, LocalRooms(registry.engines, devices, supervisor), office.registry, clouds, registry.dialects.values()
             )
             self._models.fill(directory)
             warmup_wait_s = settings.workers.warmup_wait_s
