@@ -48,13 +48,19 @@ async def serving(tmp_path):
 
 @asynccontextmanager
 async def openai_client(tmp_path):
-    async with serving(tmp_path) as (url, provider), openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="mine", max_retries=0) as client:
+    async with (
+        serving(tmp_path) as (url, provider),
+        openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="mine", max_retries=0) as client,
+    ):
         yield client, provider
 
 
 @asynccontextmanager
 async def anthropic_client(tmp_path):
-    async with serving(tmp_path) as (url, provider), anthropic.AsyncAnthropic(base_url=url, api_key="mine", max_retries=0) as client:
+    async with (
+        serving(tmp_path) as (url, provider),
+        anthropic.AsyncAnthropic(base_url=url, api_key="mine", max_retries=0) as client,
+    ):
         yield client, provider
 
 
@@ -64,7 +70,11 @@ async def test_openais_sdk_gets_a_whole_answer(tmp_path):
         answer = await client.chat.completions.create(model=MODEL, messages=MESSAGES)
 
     assert ("Hello there.", "stop", MODEL) == (answer.choices[0].message.content, answer.choices[0].finish_reason, answer.model)
-    assert (15, 5, 3) == (answer.usage.prompt_tokens, answer.usage.completion_tokens, answer.usage.prompt_tokens_details.cached_tokens)
+    assert (15, 5, 3) == (
+        answer.usage.prompt_tokens,
+        answer.usage.completion_tokens,
+        answer.usage.prompt_tokens_details.cached_tokens,
+    )
 
 
 async def test_openais_sdk_gets_a_stream(tmp_path):
@@ -102,6 +112,50 @@ async def test_openais_sdk_walks_through_a_round_of_parallel_tools(tmp_path, str
     assert [{"town": "Oslo"}, {"town": "Rome"}] == [block["input"] for block in sent[1]["content"] if block["type"] == "tool_use"]
     assert ["toolu_1", "toolu_2"] == [block["tool_use_id"] for block in sent[2]["content"]]
     assert "Hello there." == answer.choices[0].message.content
+
+
+THOUGHTS = [
+    {"type": "thinking", "thinking": "Let me see.", "signature": "EqQBCgIYAhIM+/=="},
+    {"type": "redacted_thinking", "data": "EmwKAhgBEgy3va3pzix"},
+]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_sealed_thinking_goes_through_a_chat_and_back_unchanged(tmp_path, stream):
+    """Readable as reasoning, sealed as blocks; the provider is given the blocks again as they were."""
+    async with openai_client(tmp_path) as (client, provider):
+        provider.script(answers([*THOUGHTS, {"type": "text", "text": "Yes."}], stream=stream))
+        if stream:
+            chunks = await client.chat.completions.create(model=MODEL, messages=MESSAGES, stream=True, reasoning_effort="low")
+            deltas = [chunk.choices[0].delta async for chunk in chunks if chunk.choices]
+            blocks = [block for delta in deltas for block in (delta.model_extra.get("thinking_blocks") or ())]
+            reasoning = "".join(delta.model_extra.get("reasoning_content") or "" for delta in deltas)
+        else:
+            answer = await client.chat.completions.create(model=MODEL, messages=MESSAGES, reasoning_effort="low")
+            blocks = answer.choices[0].message.model_extra["thinking_blocks"]
+            reasoning = answer.choices[0].message.model_extra["reasoning_content"]
+        said = {"role": "assistant", "content": "Yes.", "thinking_blocks": blocks}
+        await client.chat.completions.create(model=MODEL, messages=[*MESSAGES, said, *MESSAGES])
+
+    assert ("Let me see.", THOUGHTS) == (reasoning, blocks)
+    assert {"type": "enabled", "budget_tokens": 1024} == provider.asked[0].json["thinking"]
+    assert [*THOUGHTS, {"type": "text", "text": "Yes."}] == provider.asked[1].json["messages"][1]["content"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_sealed_thinking_goes_through_the_responses_api_and_back_unchanged(tmp_path, stream):
+    """As encrypted content of reasoning items."""
+    async with openai_client(tmp_path) as (client, provider):
+        provider.script(answers([*THOUGHTS, {"type": "text", "text": "Yes."}], stream=stream))
+        if stream:
+            async with client.responses.stream(model=MODEL, input="hi") as events_:
+                answer = await events_.get_final_response()
+        else:
+            answer = await client.responses.create(model=MODEL, input="hi")
+        items = [item.model_dump(exclude_none=True) for item in answer.output]
+        await client.responses.create(model=MODEL, input=[*MESSAGES, *items, *MESSAGES])
+
+    assert [*THOUGHTS, {"type": "text", "text": "Yes."}] == provider.asked[1].json["messages"][1]["content"]
 
 
 async def test_the_responses_api_reaches_it_too(tmp_path):
@@ -154,9 +208,8 @@ async def test_anthropics_sdk_is_relayed_byte_for_byte(tmp_path):
     asked = provider.asked[0]
     assert '"of_tomorrow"' in text
     assert ("claude-sonnet-4-5", "auto") == (asked.json["model"], asked.json["service_tier"])
-    assert ("key-1", "2023-06-01", "b-1") == tuple(
-        asked.headers[name] for name in ("x-api-key", "anthropic-version", "anthropic-beta")
-    )
+    version = raw.http_request.headers["anthropic-version"]
+    assert ("key-1", version, "b-1") == tuple(asked.headers[name] for name in ("x-api-key", "anthropic-version", "anthropic-beta"))
 
 
 async def test_anthropics_sdk_gets_a_stream_and_a_count(tmp_path):

@@ -143,7 +143,9 @@ def test_what_is_not_known_yet_is_read_over():
     """New kinds of events, of blocks and of deltas."""
     odd = [
         event("of_tomorrow", x=1),
-        event("content_block_start", index=7, content_block={"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}),
+        event(
+            "content_block_start", index=7, content_block={"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
+        ),
         event("content_block_delta", index=7, delta={"type": "input_json_delta", "partial_json": "{}"}),
         event("content_block_delta", index=7, delta={"type": "citations_delta", "citation": {}}),
         event("content_block_stop", index=7),

@@ -105,7 +105,10 @@ def _deltas(block: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, An
         return {"type": "text", "text": ""}, [{"type": "text_delta", "text": each} for each in _pieces(block["text"])]
     if kind == "thinking":
         deltas: list[dict[str, Any]] = [{"type": "thinking_delta", "thinking": each} for each in _pieces(block["thinking"])]
-        return {"type": kind, "thinking": "", "signature": ""}, [*deltas, {"type": "signature_delta", "signature": block["signature"]}]
+        return {"type": kind, "thinking": "", "signature": ""}, [
+            *deltas,
+            {"type": "signature_delta", "signature": block["signature"]},
+        ]
     if kind == "tool_use":
         deltas = [{"type": "input_json_delta", "partial_json": each} for each in ("", *_pieces(json.dumps(block["input"])))]
         return {**block, "input": {}}, deltas
