@@ -24,6 +24,7 @@ class CloudEndpoint(ServerEndpoint):
         self.name = f"cloud:{cloud.name}" if number == 1 else f"cloud:{cloud.name}/{number}"
         self.id = self.name
         self.cloud = cloud
+        self.drops = cloud.settings.unsupported == "drop"
         self._dialect = cloud.dialect
         super().__init__(self.name, cloud.address, sweep, cloud.settings.timeouts, cloud.settings.max_in_flight)
         self.carry(cloud.dialect.credential(key))
@@ -38,11 +39,9 @@ class CloudEndpoint(ServerEndpoint):
         """The provider's."""
         return self._dialect
 
-    def leaves_out(self, call: Call) -> tuple[str, ...]:
-        """What the provider does not know, where settings say that it is dropped."""
-        if self.cloud.settings.unsupported == "refuse" or call.request is None:
-            return ()
-        return self._dialect.lacks(call.request)
+    def leaves_out(self, call: Call, model: str) -> tuple[str, ...]:
+        """What the provider's model does not know, where settings say that it is dropped."""
+        return super().leaves_out(call, model.partition(":")[2])
 
     def relay(self, call: Call, model: str) -> Exchange:
         """Send it under the provider's name of the model."""

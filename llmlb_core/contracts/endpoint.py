@@ -172,9 +172,9 @@ class Endpoint(ABC):
         del call, delivered
         return None
 
-    def leaves_out(self, call: Call) -> tuple[str, ...]:
-        """Return the canonical names of what *call*, sent by ``open``, is made without; the client is told."""
-        del call
+    def leaves_out(self, call: Call, model: str) -> tuple[str, ...]:
+        """Return the canonical names of what *call*, sent to *model* by ``open``, is made without; the client is told."""
+        del call, model
         return ()
 
     @abstractmethod

@@ -65,6 +65,10 @@ class Outlet(ABC):
     is_paused: bool = False
     source: Source | None = None
 
+    def announced_bytes(self) -> int | None:
+        """Return how long the client said that the request body is; None where it did not, or where the head's headers tell it."""
+        return None
+
     def body_at_once(self, max_bytes: int) -> bytes | None:
         """Return the whole request body where it is there already and not too large; None = await ``body``."""
         del max_bytes

@@ -95,11 +95,6 @@ class RegisteredEndpoint(ServerEndpoint):
         """The first that it speaks."""
         return next(filter(None, map(self.find_dialect, self._settings.dialects)), None)
 
-    def leaves_out(self, call: Call) -> tuple[str, ...]:
-        """What its dialect has no word for: servers differ in what they know, and none refuses what it does not."""
-        dialect = self.server_dialect()
-        return () if dialect is None or call.request is None else dialect.lacks(call.request)
-
     def redescribe(self, registration: Registration) -> None:
         """Take what an operator changed, but for what it offers; calls that run keep what they began with."""
         pool = self._pool

@@ -34,10 +34,12 @@ class ServerEndpoint(Endpoint):
 
     Attributes:
         passed_on: The client's headers that a relayed call takes along, beside ``PASSED_ON``.
+        drops: Whether it is not told what its dialect has no word for, and the client is told so, or the call is refused.
     """
 
     kind = "server"
     passed_on: tuple[str, ...] = ()
+    drops = True
 
     def __init__(
         self, name: str, address: Address, sweep: Sweep, timeouts: TimeoutSettings | CloudTimeoutSettings, max_in_flight: int = 8
@@ -118,6 +120,11 @@ class ServerEndpoint(Endpoint):
         """Return what calls that are not relayed are translated to; None = nothing here can."""
         return None
 
+    def leaves_out(self, call: Call, model: str) -> tuple[str, ...]:
+        """What its dialect has no word for."""
+        dialect = self.server_dialect()
+        return dialect.lacks(call.request, model) if self.drops and dialect is not None and call.request is not None else ()
+
     def open(self, call: Call, model: str) -> AsyncIterator[Result]:
         """Send *call* translated.
 
@@ -131,8 +138,8 @@ class ServerEndpoint(Endpoint):
             if isinstance(request, CountRequest):
                 return estimated(request)
             raise RouteNotSupported(_no_such_route(self.name, call, dialect), param="model")
-        lacking = dialect.lacks(request)
-        if lacking and not self.leaves_out(call):
+        lacking = dialect.lacks(request, model)
+        if lacking and not self.drops:
             raise _unknown_there(self.name, call, lacking)
         try:
             encoded = dialect.encode(request, model, stream=call.stream)

@@ -34,11 +34,14 @@ from llmlb_core.stages.acquire import Acquire
 from llmlb_core.stages.authenticate import Authenticate
 from llmlb_core.stages.authorize import Authorize
 from llmlb_core.stages.dispatch import Dispatch, Resume
+from llmlb_core.stages.inner import InnerCalls
+from llmlb_core.stages.large_bodies import ParseLarge
 from llmlb_core.stages.parse import Parse
 from llmlb_core.stages.pictures import Pictures
 from llmlb_core.stages.record import Recorder
 from llmlb_core.stages.resolve import Resolve
 from llmlb_core.stages.running import Running
+from llmlb_core.stages.sounds import Sounds
 from llmlb_core.stages.transform import Transform
 from llmlb_core.storage.core_app import CORE_APP
 from llmlb_core.storage.rows import current_database
@@ -167,7 +170,7 @@ class House:
             rooms.callback(breakers.stop)
             office, clouds = self._open_servers(rooms, sweep, breakers)
             directory = self._directory = Directory(
-                catalogue, LocalRooms(registry.engines, devices, supervisor), office.registry, clouds
+                catalogue, LocalRooms(registry.engines, devices, supervisor), office.registry, clouds, registry.dialects.values()
             )
             self._models.fill(directory)
             warmup_wait_s = settings.workers.warmup_wait_s
@@ -212,16 +215,21 @@ class House:
     def _build_pipeline(self, directory: Directory, acquire: Acquire, recorder: Recorder, uploads: Uploads) -> Pipeline:
         settings, registry = self.settings, self.host.registry
         dispatch = Dispatch(acquire, settings.dispatch)
+        is_deaf = settings.audio.transcribe_with is None
+        resolve = Resolve(directory, transcribes=not is_deaf)
+        authorize = Authorize(list(registry.authorizers.values()))
+        inner = InnerCalls(resolve, authorize, Transform(), acquire, dispatch, recorder)
+        sounds = Sounds(settings.audio, directory, uploads, inner, registry.dialects)
         return Pipeline(
             authenticate=Authenticate(
                 # One that settings name is missing only where no plugin is installed at all: then nobody enters.
                 [registry.authenticators[name] for name in settings.auth.authenticators if name in registry.authenticators],
                 is_disabled=settings.auth.is_disabled,
             ),
-            parse=Parse(settings.server, uploads),
-            resolve=Resolve(directory),
-            authorize=Authorize(list(registry.authorizers.values())),
-            transform=Transform(Pictures(settings.images)),
+            parse=Parse(settings.server, uploads) if is_deaf else ParseLarge(settings.server, uploads, settings.audio),
+            resolve=resolve,
+            authorize=authorize,
+            transform=Transform(Pictures(settings.images), sounds),
             acquire=acquire,
             dispatch=dispatch,
             resume=Resume(dispatch, may_continue=settings.dispatch.continue_streams),

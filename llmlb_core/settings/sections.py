@@ -13,6 +13,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from llmlb_core.settings.audio_sections import AudioSettings as AudioSettings
 from llmlb_core.settings.cloud_sections import CloudSettings as CloudSettings
 from llmlb_core.settings.cloud_sections import CloudTimeoutSettings as CloudTimeoutSettings
 from llmlb_core.settings.cloud_sections import PriceSettings as PriceSettings
@@ -229,6 +230,7 @@ class Settings:
     admission: AdmissionSettings = AdmissionSettings()
     dispatch: DispatchSettings = DispatchSettings()
     images: ImagesSettings = ImagesSettings()
+    audio: AudioSettings = AudioSettings()
     log: LogSettings = LogSettings()
     file: Path | None = None
     warnings: tuple[str, ...] = ()

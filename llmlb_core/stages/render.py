@@ -179,7 +179,7 @@ class Rendering:
 
     def _tell_left_out(self, call: Call, answer: ResultsAnswer) -> None:
         """Say in the head what the endpoint was not told of the request."""
-        left_out = answer.lease.endpoint.leaves_out(call)
+        left_out = answer.lease.endpoint.leaves_out(call, answer.model)
         if left_out and not self._outlet.opened:
             names = [*call.ignored, *(call.dialect.param(call, name) for name in left_out)]
             self._headers = [each for each in self._headers if each[0] != IGNORED]

@@ -41,8 +41,9 @@ class PlainDialect(ServerDialect):
     name: ClassVar[str] = "plain"
     operations: ClassVar[frozenset[Operation]] = frozenset({Operation.CHAT, Operation.RESPONSE})
 
-    def lacks(self, request: object) -> tuple[str, ...]:
+    def lacks(self, request: object, model: str) -> tuple[str, ...]:
         """It has no seeds."""
+        del model
         return ("seed",) if isinstance(request, ChatRequest) and request.sampling.seed is not None else ()
 
     def encode(self, request: object, model: str, *, stream: bool) -> Encoded:

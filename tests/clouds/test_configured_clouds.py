@@ -65,8 +65,8 @@ def test_a_variable_moves_the_base_url(tmp_path, variable, expected):
 
 def test_settings_alone_make_a_provider(tmp_path):
     """No code is needed for one that speaks a known dialect."""
-    toml = '[clouds.mistral]\ndialect = "plain"\nbase_url = "https://api.mistral.example"\n\n[clouds.mistral.prices."big"]\ninput = 1\n'
-    cloud = found(tmp_path, toml, clouds=())["mistral"]
+    toml = '[clouds.mistral]\ndialect = "plain"\nbase_url = "https://api.mistral.example"\n'
+    cloud = found(tmp_path, toml + '[clouds.mistral.prices."big"]\ninput = 1\n', clouds=())["mistral"]
 
     assert ("/v1", 1.0, ("mistral",)) == (cloud.address.base_path, cloud.prices["big"].input, cloud.prefixes)
 

@@ -1,7 +1,8 @@
 """Anthropic's Messages API, in front of every model and behind: clients that speak it, and servers that do.
 
-``dialect`` is what clients speak: ``decode`` reads bodies and checks them, ``render`` writes answers, ``stream`` reads those of servers
-that pass. ``server`` is the other half: canonical requests written for servers that speak it. The reference is Anthropic's public API.
+``dialect`` is what clients speak: ``decode`` reads bodies and checks them, ``render`` writes answers, ``stream`` reads those of
+servers that pass. ``server`` is the other half: canonical requests written for servers that speak it. The reference is Anthropic's
+public API.
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ if TYPE_CHECKING:
     from llmlb_core import Dialect
 
 
-class AnthropicPlugin:
-    """The dialect, both ways."""
+@hookimpl
+def llmlb_dialects() -> Iterable[Dialect]:
+    """Contribute the dialect ``anthropic``."""
+    from llmlb_dialect_anthropic.dialect import AnthropicDialect
 
-    @hookimpl
-    def llmlb_dialects(self) -> Iterable[Dialect]:
-        """Contribute the dialect ``anthropic``."""
-        return []
+    return [AnthropicDialect()]
