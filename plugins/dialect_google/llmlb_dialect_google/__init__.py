@@ -1,6 +1,6 @@
 """Google's Gemini API behind every client: canonical requests are written for it, and its answers read.
 
-``dialect`` is the contract; ``encode`` writes bodies, ``read`` takes answers, streamed and plain, ``refusal`` those that are errors.
+``dialect`` is the contract; ``encode`` writes bodies, ``read`` takes answers, streamed and plain, ``refusal`` errors.
 The reference is Google's public API, https://ai.google.dev/api; what is written here is valid by the types of its SDK.
 """
 

@@ -119,7 +119,8 @@ class ChatReader(AnswerReader):
         reason = _block_reason(response)
         if reason:
             for index in range(self._choice_count):
-                self._choices[index] = Choice(index)
+                choice = self._choices[index] = Choice(index)
+                choice.is_finished = True
                 self.results.append(Delta(index, text=f"The provider blocked the prompt: {reason}."))
                 self.results.append(Delta(index, finish="content_filter"))
             self._finished_count = self._choice_count
