@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -150,8 +151,6 @@ def test_no_bytes_make_a_reader_raise(chunks):
     for chunk in chunks:
         reader.read(b"data: " + chunk + b"\n\n")
         DIALECT.read_refusal(400, {}, chunk)
-        try:
+        with suppress(ValueError):
             DIALECT.answer(ChatRequest(messages=()), stream=False).read_plain(chunk)
-        except ValueError as error:
-            assert str(error)
     assert reader.is_flowing == (reader.fault is None and not reader.is_finished)

@@ -47,7 +47,7 @@ def contents_of(messages: Sequence[Message], model: str) -> list[dict[str, Any]]
         else:
             turns.append({"role": "model" if side == "model" else "user", "parts": parts})
             sides.append(side)
-    return turns
+    return turns or [{"role": "user", "parts": [{"text": ""}]}]
 
 
 def _said(parts: Iterable[TextPart | ImagePart]) -> list[dict[str, Any]]:
