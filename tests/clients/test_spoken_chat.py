@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from llmlb_testing.server import LiveServer, run_llmlb
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 
 SENTENCE = "The capital of France is Paris."
+CHAT_KEY = "chat.key"
+"""A file with a key for one model."""
 TOML = """
 [audio]
 transcribe_with = "whisper-1"
@@ -36,6 +40,8 @@ def talking_server(starter_model: Path, tmp_path_factory: pytest.TempPathFactory
     for reference, name in sources:
         added = run_llmlb(data_dir, "models", "add", reference, "--name", name)
         assert 0 == added.returncode, added.stderr
+    made = run_llmlb(data_dir, "keys", "create", "--name", "chats", "--model", "echo")
+    (data_dir / CHAT_KEY).write_text(made.stdout.strip())
     server = LiveServer.start(data_dir, TOML)
     yield server
     server.stop()
@@ -101,3 +107,31 @@ def test_what_is_no_recording_is_told_by_its_place(sdk: openai.OpenAI, data: byt
         ask(sdk, "echo", {"type": "text", "text": "What?"}, part)
 
     assert (code, "messages[0].content[1].input_audio.data") == (caught.value.code, caught.value.param)
+
+
+def test_a_key_needs_both_models(talking_server: LiveServer, question: dict):
+    """Who may chat and not transcribe is refused: a recording is no way around a list of models."""
+    key = (talking_server.data_dir / CHAT_KEY).read_text()
+
+    with openai.OpenAI(base_url=f"{talking_server.url}/v1", api_key=key, max_retries=0, timeout=120) as client:
+        text = ask(client, "echo", {"type": "text", "text": "Hello"})
+        with pytest.raises(openai.PermissionDeniedError) as caught:
+            ask(client, "echo", question)
+
+    assert "Hello" == text
+    assert ("model_not_allowed", "messages[0].content[0].input_audio.data") == (caught.value.code, caught.value.param)
+
+
+def test_the_transcription_is_a_line_of_its_own(talking_server: LiveServer, sdk: openai.OpenAI, question: dict):
+    """In the access log: under the id of the chat and its number, by the same key."""
+    answer = sdk.chat.completions.with_raw_response.create(model="echo", messages=[{"role": "user", "content": [question]}])
+    call = answer.headers["x-request-id"]
+    deadline = time.monotonic() + 20
+    lines: list[dict] = []
+    while len(lines) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)  # the log is written in batches, by another process
+        lines = [json.loads(line) for line in list(talking_server.log) if call in line]
+
+    heard, chat = lines
+    assert ([f"{call}-sound-1", call], ["whisper-1", "echo"]) == ([each["id"] for each in lines], [each["model"] for each in lines])
+    assert heard["principal"] == chat["principal"]

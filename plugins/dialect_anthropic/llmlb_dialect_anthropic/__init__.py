@@ -14,12 +14,13 @@ from llmlb_core import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from llmlb_core import Dialect
+    from llmlb_core import Dialect, ServerDialect
 
 
 @hookimpl
-def llmlb_dialects() -> Iterable[Dialect]:
-    """Contribute the dialect ``anthropic``."""
+def llmlb_dialects() -> Iterable[Dialect | ServerDialect]:
+    """Contribute the dialect ``anthropic``, both halves."""
     from llmlb_dialect_anthropic.dialect import AnthropicDialect
+    from llmlb_dialect_anthropic.server.dialect import AnthropicServerDialect
 
-    return [AnthropicDialect()]
+    return [AnthropicDialect(), AnthropicServerDialect()]

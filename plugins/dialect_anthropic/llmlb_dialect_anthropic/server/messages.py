@@ -85,7 +85,8 @@ def _part(part: TextPart | ImagePart, number: int) -> list[Block]:
     media_type = head[5:].partition(";")[0].lower().replace("image/jpg", "image/jpeg")
     if not comma or media_type not in _MEDIA_TYPES or not head.lower().endswith(";base64"):
         raise UnsupportedParameter(
-            f"A picture of messages[{number}] is {media_type or 'of no type'}; this provider takes base64 of {', '.join(_MEDIA_TYPES)}.",
+            f"A picture of messages[{number}] is {media_type or 'of no type'}; "
+            f"this provider takes base64 of {', '.join(_MEDIA_TYPES)}.",
             param="messages",
         )
     return [{"type": "image", "source": {"type": "base64", "media_type": media_type, "data": data}}]
