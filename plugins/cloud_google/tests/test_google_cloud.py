@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 
 import openai
 import pytest
+from llmlb_cloud_google import llmlb_clouds
 from llmlb_testing.doors import open_doors
 from llmlb_testing.providers.base import Scripted
 from llmlb_testing.providers.google import GoogleProvider, error, event, response
 
-from llmlb_cloud_google import llmlb_clouds
 from llmlb_core.settings.load import load_settings
 
 TOML = """
@@ -48,6 +49,13 @@ async def serving(tmp_path, monkeypatch, *, keys="key-1", more=""):
             openai.AsyncOpenAI(base_url=f"{doors.url}/v1", api_key="none", max_retries=0, timeout=20) as client,
         ):
             yield client, google
+
+
+async def gather(chunks, seen, came):
+    async for chunk in chunks:
+        seen += [choice.delta.content for choice in chunk.choices if choice.delta.content]
+        if seen:
+            came.set()
 
 
 def asked(google):
@@ -105,7 +113,10 @@ async def test_tools_are_called_and_answer(tmp_path, monkeypatch, stream):
         results = [{"role": "tool", "tool_call_id": call.id, "content": "seen"} for call in message.tool_calls]
         sent = {
             "role": "assistant",
-            "tool_calls": [call.model_dump(include={"id": True, "type": True, "function": {"name", "arguments"}}) for call in message.tool_calls],
+            "tool_calls": [
+                call.model_dump(include={"id": True, "type": True, "function": {"name", "arguments"}})
+                for call in message.tool_calls
+            ],
         }
         await client.chat.completions.create(model=MODEL, messages=[*HI, sent, *results], tools=[TOOL])
 
@@ -158,7 +169,12 @@ async def test_a_limit_says_when_to_come_back(tmp_path, monkeypatch):
     [
         (400, error(400, "Unknown name."), openai.BadRequestError, "Unknown name"),
         (404, error(404, "models/x is not found for API version v1beta", "NOT_FOUND"), openai.NotFoundError, "is not found"),
-        (400, error(400, "The input token count (9) exceeds the maximum number of tokens allowed (8)."), openai.BadRequestError, "(9)"),
+        (
+            400,
+            error(400, "The input token count (9) exceeds the maximum number of tokens allowed (8)."),
+            openai.BadRequestError,
+            "(9)",
+        ),
         (400, error(400, "API key not valid.", details=[BAD_KEY]), openai.AuthenticationError, "API key not valid"),
         (403, error(403, "No.", "PERMISSION_DENIED"), openai.PermissionDeniedError, "No"),
         (500, error(500, "An internal error.", "INTERNAL"), openai.InternalServerError, "An internal error"),
@@ -176,19 +192,27 @@ async def test_errors_keep_googles_words(tmp_path, monkeypatch, status, document
 
 
 async def test_a_stream_that_breaks_is_not_ended_as_if_it_were_whole(tmp_path, monkeypatch):
-    """Nor is one in which an error is told."""
+    """Nor is one in which an error is told, once something is out; before that it is asked for again."""
+    came = asyncio.Event()
+    failing = [event(response({"text": "Hal"})), event(error(503, "overloaded", "UNAVAILABLE"))]
     broken = [
         Scripted(events=[event(response({"text": "Hal"}))], breaks=True),
-        Scripted(events=[event(response({"text": "Hal"})), event(error(503, "overloaded", "UNAVAILABLE"))]),
+        Scripted(events=failing, waits_for=came),
     ]
     async with serving(tmp_path, monkeypatch) as (client, google):
         for script in broken:
             google.script(script)
-            seen = []
+            chunks = await client.chat.completions.create(model=MODEL, messages=HI, stream=True)
+            seen: list[str] = []
             with pytest.raises(openai.APIError):
-                async for chunk in await client.chat.completions.create(model=MODEL, messages=HI, stream=True):
-                    seen += [choice.delta.content for choice in chunk.choices if choice.delta.content]
+                await gather(chunks, seen, came)
             assert ["Hal"] == seen
+        google.script(Scripted(events=failing))
+        chunks = await client.chat.completions.create(model=MODEL, messages=HI, stream=True)
+        seen = []
+        await gather(chunks, seen, came)
+
+    assert "Hello." == "".join(seen)
 
 
 async def test_what_google_does_not_know_is_refused_or_dropped(tmp_path, monkeypatch):

@@ -48,9 +48,9 @@ class GoogleDialect(ServerDialect):
         """Return the header for keys; as ``?key=`` they would stand in the logs of everything on the way."""
         return (("x-goog-api-key", key),)
 
-    def lacks(self, request: CanonicalRequest) -> tuple[str, ...]:
-        """Return what Gemini models have no word for."""
-        return lacking(request) if isinstance(request, ChatRequest) else ()
+    def lacks(self, request: CanonicalRequest, model: str) -> tuple[str, ...]:
+        """Return what *model* cannot be told."""
+        return lacking(request, model) if isinstance(request, ChatRequest) else ()
 
     def encode(self, request: CanonicalRequest, model: str, *, stream: bool) -> Encoded:
         """Write *request*; see ``encode.chat`` for what becomes of what."""

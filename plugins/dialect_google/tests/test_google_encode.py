@@ -75,10 +75,19 @@ def test_what_gemini_has_no_word_for_is_named_and_left_out(dialect, sent):
         reasoning_effort="ludicrous",
     )
 
-    assert ("logit_bias", "min_p", "repeat_penalty", "user", "parallel_tool_calls", "reasoning_effort") == dialect.lacks(odd)
+    assert ("logit_bias", "min_p", "repeat_penalty", "user", "parallel_tool_calls", "reasoning_effort") == dialect.lacks(
+        odd, "gemini-2.5-flash"
+    )
     assert {"contents", "tools"} == set(sent(odd))
-    assert () == dialect.lacks(chat(sampling=Sampling(temperature=0, seed=1), reasoning_effort="none"))
-    assert () == dialect.lacks(EmbeddingRequest(inputs=("a",)))
+    assert () == dialect.lacks(chat(sampling=Sampling(temperature=0, seed=1), reasoning_effort="none"), "gemini-2.5-flash")
+    assert () == dialect.lacks(EmbeddingRequest(inputs=("a",)), "gemini-embedding-001")
+
+
+@pytest.mark.parametrize(("model", "can"), [("gemini-2.5-flash", True), ("gemini-2.5-pro", False), ("gemini-3.1-pro", False)])
+def test_a_model_that_always_thinks_cannot_be_told_not_to(dialect, model, can):
+    """By effort, or by a budget of 0; it is told to think least."""
+    assert (() if can else ("reasoning_effort",)) == dialect.lacks(chat(reasoning_effort="none"), model)
+    assert (() if can else ("thinking_tokens",)) == dialect.lacks(chat(thinking_tokens=0), model)
 
 
 @pytest.mark.parametrize(

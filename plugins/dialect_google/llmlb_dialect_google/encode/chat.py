@@ -11,14 +11,14 @@ from typing import Any
 from llmlb_core import ChatRequest, Message
 from llmlb_dialect_google.encode.config import generation_config
 from llmlb_dialect_google.encode.contents import contents_of
-from llmlb_dialect_google.encode.thinking import understands
+from llmlb_dialect_google.encode.thinking import obeys
 from llmlb_dialect_google.encode.tools import tool_config, tools_of
 
 _INSTRUCTING = ("system", "developer")
 
 
-def lacking(request: ChatRequest) -> tuple[str, ...]:
-    """Return the canonical names of what *request* has and the API does not know."""
+def lacking(request: ChatRequest, model: str) -> tuple[str, ...]:
+    """Return the canonical names of what *request* has and the API does not know, or *model* cannot do."""
     sampling = request.sampling
     told = {
         "logit_bias": sampling.logit_bias,
@@ -26,7 +26,8 @@ def lacking(request: ChatRequest) -> tuple[str, ...]:
         "repeat_penalty": sampling.repeat_penalty is not None,
         "user": request.user is not None,
         "parallel_tool_calls": request.tools and not request.parallel_tool_calls,
-        "reasoning_effort": request.reasoning_effort is not None and not understands(request.reasoning_effort),
+        "reasoning_effort": request.reasoning_effort is not None and not obeys(request.reasoning_effort, model),
+        "thinking_tokens": request.thinking_tokens == 0 and not obeys("none", model),
     }
     return tuple(name for name, is_there in told.items() if is_there)
 

@@ -26,9 +26,9 @@ _RANGES = {"flash-lite": (512, 24_576), "flash": (0, 24_576), "pro": (128, 32_76
 """Of generation 2.5: ``pro`` cannot be kept from thinking."""
 
 
-def understands(effort: str) -> bool:
-    """Whether *effort* is a word that can be translated."""
-    return effort in _TOKENS
+def obeys(effort: str, model: str) -> bool:
+    """Whether *model* can be told *effort*: a word that is known, and not to stop thinking where it always thinks."""
+    return effort in _TOKENS and (effort != "none" or (generation_of(model) < 3 and "pro" not in model))
 
 
 def thinking_config(request: ChatRequest, model: str) -> dict[str, Any] | None:
