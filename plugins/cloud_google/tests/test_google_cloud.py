@@ -201,6 +201,7 @@ async def test_a_stream_that_breaks_is_not_ended_as_if_it_were_whole(tmp_path, m
     ]
     async with serving(tmp_path, monkeypatch) as (client, google):
         for script in broken:
+            came.clear()
             google.script(script)
             chunks = await client.chat.completions.create(model=MODEL, messages=HI, stream=True)
             seen: list[str] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 from urllib.parse import quote
 
 from llmlb_core import (
@@ -28,9 +28,6 @@ from llmlb_dialect_google.read.count import CountReader
 from llmlb_dialect_google.read.embedding import EmbeddingReader
 from llmlb_dialect_google.refusal import read_refusal
 
-if TYPE_CHECKING:
-    from llmlb_core.domain.requests import CanonicalRequest
-
 
 class GoogleDialect(ServerDialect):
     """``generateContent`` and its kin, in the version that the base URL names; ``v1beta`` where it names none."""
@@ -48,11 +45,11 @@ class GoogleDialect(ServerDialect):
         """Return the header for keys; as ``?key=`` they would stand in the logs of everything on the way."""
         return (("x-goog-api-key", key),)
 
-    def lacks(self, request: CanonicalRequest, model: str) -> tuple[str, ...]:
+    def lacks(self, request: object, model: str) -> tuple[str, ...]:
         """Return what *model* cannot be told."""
         return lacking(request, model) if isinstance(request, ChatRequest) else ()
 
-    def encode(self, request: CanonicalRequest, model: str, *, stream: bool) -> Encoded:
+    def encode(self, request: object, model: str, *, stream: bool) -> Encoded:
         """Write *request*; see ``encode.chat`` for what becomes of what."""
         path = model_path(model)
         if isinstance(request, ChatRequest):
@@ -66,7 +63,7 @@ class GoogleDialect(ServerDialect):
             return Encoded(f"/{path}:batchEmbedContents", written(embedding_body(request, path)))
         raise UnsupportedParameter(f"The Gemini API is not asked for a {type(request).__name__} here.")
 
-    def answer(self, request: CanonicalRequest, *, stream: bool) -> AnswerReader:
+    def answer(self, request: object, *, stream: bool) -> AnswerReader:
         """Return what reads the answer to *request*."""
         del stream
         if isinstance(request, CountRequest):

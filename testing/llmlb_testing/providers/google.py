@@ -176,10 +176,15 @@ class _Json:
         return self._adapter.model_validate_json(json.dumps(document))
 
 
+def _list_of(kind: Any) -> Any:
+    return list.__class_getitem__(kind)
+
+
 @cache
 def _schemas() -> Mapping[str, Any]:
     # By name: the SDK's types are 25,000 lines, which type checkers would read.
-    pydantic, types = import_module("pydantic"), import_module("google.genai.types")
+    pydantic: Any = import_module("pydantic")
+    types: Any = import_module("google.genai.types")
     config = pydantic.ConfigDict(extra="forbid")
     embed = pydantic.create_model(
         "EmbedContentRequest",
@@ -192,11 +197,11 @@ def _schemas() -> Mapping[str, Any]:
         "generate": pydantic.create_model(
             "GenerateContentRequest",
             __config__=config,
-            contents=(list[types.Content], ...),
+            contents=(_list_of(types.Content), ...),
             systemInstruction=(types.Content | None, None),
-            tools=(list[types.Tool] | None, None),
+            tools=(_list_of(types.Tool) | None, None),
             toolConfig=(types.ToolConfig | None, None),
             generationConfig=(types.GenerationConfig | None, None),
         ),
-        "embed": pydantic.create_model("BatchEmbedContentsRequest", __config__=config, requests=(list[embed], ...)),
+        "embed": pydantic.create_model("BatchEmbedContentsRequest", __config__=config, requests=(_list_of(embed), ...)),
     }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import zip_longest
+from typing import Literal
 
 from llmlb_core import Delta, Result, Thinking, TokenLogprob, ToolCallDelta, TopLogprob, new_id
-from llmlb_core.domain.results import FinishReason
 from llmlb_dialect_google.read.shapes import Candidate, FunctionCall, Logprobs, Part, Token
 
 KIND = "google_thought"
-_FINISHES: dict[str, FinishReason] = {
+Finish = Literal["stop", "length", "tool_calls", "content_filter"]
+_FINISHES: dict[str, Finish] = {
     "STOP": "stop",
     "MAX_TOKENS": "length",
     "CONTINUATION": "length",
@@ -73,7 +74,7 @@ class Choice:
         results.append(Delta(index, finish=self.finish(reason, candidate.finish_message or "")))
         return True
 
-    def finish(self, reason: str, message: str) -> FinishReason:
+    def finish(self, reason: str, message: str) -> Finish:
         """Return what *reason* is called here.
 
         Raises:
