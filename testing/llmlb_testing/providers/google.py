@@ -155,7 +155,8 @@ def _config_problems(body: Any) -> Iterator[str]:
 
 def _seal_problems(contents: Sequence[Any]) -> Iterator[str]:
     """The first call of each step since the user spoke last has its signature."""
-    begin = max((at for at, turn in enumerate(contents) if turn["role"] == "user" and "text" in turn["parts"][0]), default=-1)
+    asking = [at for at, turn in enumerate(contents) if turn["role"] == "user" and "functionResponse" not in turn["parts"][0]]
+    begin = max(asking, default=-1)
     for turn in contents[begin + 1 :]:
         calls = [part for part in turn["parts"] if "functionCall" in part]
         if calls and "thoughtSignature" not in calls[0]:

@@ -79,7 +79,7 @@ def _model_parts(message: Message, *, is_checked: bool) -> list[dict[str, Any]]:
     seals = [
         call.thinking.seal if call.thinking is not None and call.thinking.dialect == NAME else "" for call in message.tool_calls
     ]
-    if seals and is_checked and not any(seals):
+    if seals and is_checked and not seals[0]:
         seals[0] = UNSEALED  # of calls that were made at once the first one has it
     parts += [_call_part(call, seal) for call, seal in zip(message.tool_calls, seals, strict=True)]
     return parts
