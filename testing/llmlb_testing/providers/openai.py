@@ -44,7 +44,7 @@ class FakeOpenAI(Provider):
 
     def error(self, status: int, message: str) -> Any:
         """Return an error as the reference has it."""
-        kind = "server_error" if status >= 500 else "invalid_request_error"  # noqa: PLR2004
+        kind = "server_error" if status >= 500 else "invalid_request_error"
         return {"error": {"message": message, "type": kind, "param": None, "code": None}}
 
 
