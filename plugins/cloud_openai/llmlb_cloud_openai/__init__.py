@@ -13,8 +13,8 @@ OPENAI = Cloud(
     key_env=("OPENAI_API_KEY",),
     base_url_env=("OPENAI_BASE_URL",),
     timeout_env=("OPENAI_TIMEOUT_SECS",),
-    # US dollars for a million tokens: read, written, read from a cache. Of models whose prices were public in 2025; those of later ones
-    # belong into settings.
+    # US dollars for a million tokens: read, written, read from a cache. Of models whose prices were public in 2025; those of later
+    # ones belong into settings.
     prices={
         "gpt-5": Price(1.25, 10.0, 0.125),
         "gpt-5-mini": Price(0.25, 2.0, 0.025),
