@@ -182,7 +182,7 @@ class Loan(TCPServer):
         try:
             while data := await self.stream.read():
                 await self.protocol.handle(RawData(data))
-            if isinstance(self.protocol, _Http1) and not self.stream.is_lost:
+            if isinstance(self.protocol, _Http1) and not self.protocol.is_websocket and not self.stream.is_lost:
                 if self.protocol.is_request_complete:
                     await asyncio.sleep(HALF_CLOSED_S)  # coming home ends it
                 else:
