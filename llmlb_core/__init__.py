@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Renderer as Renderer,
         Route as Route,
         RoutingFields as RoutingFields,
+        SoundReference as SoundReference,
     )
     from llmlb_core.contracts.endpoint import Endpoint as Endpoint, Result as Result
     from llmlb_core.contracts.endpoint_kind import (
@@ -179,7 +180,7 @@ _HOMES = {
     "contracts.admission": "Admit AdmissionPolicy Load Reject Wait Waiter",
     "contracts.auth": "Authenticator Authorizer",
     "contracts.cloud": "Cloud Price",
-    "contracts.dialect": "Decoded Dialect Entry ImageReference Renderer Route RoutingFields",
+    "contracts.dialect": "Decoded Dialect Entry ImageReference Renderer Route RoutingFields SoundReference",
     "contracts.endpoint": "Endpoint Result",
     "contracts.endpoint_kind": "Answer Continuation EndpointKind Server",
     "contracts.engine": "Cancel EmbeddingEngine Engine Feature TextDelta TextEngine TextRequest float32_rows",

@@ -66,7 +66,7 @@ class Pipeline:
             call = self.parse.at_once(head, entry, principal, outlet) or await self.parse(head, entry, principal, outlet)
             record.describe(call)
             targets = self.authorize(call, self.resolve(call))
-            call, targets = (await self.transform.with_images(call, targets)) if call.has_images else self.transform(call, targets)
+            call, targets = (await self._with_parts(call, targets, rendering)) if call.has_parts else self.transform(call, targets)
             if call.stream:
                 rendering.keep_open(call, self.heartbeat_s)
             lease = self.acquire.at_once(call, targets) or await self.acquire(
@@ -97,6 +97,15 @@ class Pipeline:
                 self.record(record, outlet)
                 if self.taps is not None:
                     self.taps.close(outlet)
+
+    async def _with_parts(self, call: Call, targets: tuple[Target, ...], rendering: Rendering) -> tuple[Call, tuple[Target, ...]]:
+        """Transform a call with images or recordings, which may take as long as an answer: its stream is kept open meanwhile."""
+        if call.stream:
+            rendering.keep_open(call, self.heartbeat_s)
+        try:
+            return await self.transform.with_parts(call, targets)
+        finally:
+            rendering.stop_heartbeat()
 
     def _look(self, call: Call) -> Sequence[Target]:
         """Return what *call* may be sent to by now, while it waits; it was let in, counted and transformed already."""

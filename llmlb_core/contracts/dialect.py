@@ -12,7 +12,7 @@ from attrs import field, frozen
 from llmlb_core.contracts.endpoint import Result
 from llmlb_core.contracts.streams import BlindReader, Identity, StreamReader
 from llmlb_core.domain.calls import Call, Operation
-from llmlb_core.domain.forms import Form
+from llmlb_core.domain.forms import Form, FormFile
 from llmlb_core.domain.models import Capability
 from llmlb_core.domain.requests import CanonicalRequest
 from llmlb_core.errors import CallError
@@ -29,6 +29,8 @@ class Route:
         max_body_bytes: Above this the answer is 413.
         takes_form: Whether its body is ``multipart/form-data``, read by ``parse_form`` and ``decode_form``, instead of JSON.
         image_mark: Bytes without which no body holds an image; empty = images are not looked for. See ``images``.
+        sound_mark: The same of recordings. See ``sounds``.
+        has_marks: Whether either is looked for.
     """
 
     path: str
@@ -37,6 +39,12 @@ class Route:
     max_body_bytes: int = 20 * 1024 * 1024
     image_mark: bytes = b""
     takes_form: bool = False
+    sound_mark: bytes = b""
+    has_marks: bool = field(init=False)
+
+    @has_marks.default
+    def _looks_for_any(self) -> bool:
+        return bool(self.image_mark or self.sound_mark)
 
 
 @frozen
@@ -72,6 +80,24 @@ class ImageReference:
 
     url: str = field(repr=False)
     param: str
+
+
+@frozen
+class SoundReference:
+    """A recording in a body.
+
+    Attributes:
+        data: Base64, as the client wrote it; empty where there is none.
+        format: As the client named it, such as ``wav``.
+        param: Where in the body its part stands, such as ``messages[0].content[1]``.
+        data_param: Where ``data`` stands; likewise ``format_param``.
+    """
+
+    data: str = field(repr=False)
+    format: str
+    param: str
+    data_param: str
+    format_param: str
 
 
 @frozen
@@ -168,6 +194,30 @@ class Dialect(ABC):
     def with_images(self, route: Route, body: bytes, urls: Sequence[str]) -> bytes:
         """Return *body* with *urls* in place of those of its ``images``, in order; where some are named by a URL and fetched."""
         raise NotImplementedError(f"dialect {self.name!r} finds images in {route.path} and cannot replace them")
+
+    def sounds(self, route: Route, body: bytes) -> tuple[SoundReference, ...]:
+        """Return the recordings of *body* in order; asked where ``sound_mark`` is in it.
+
+        A part that says it is a recording is one, whatever else is wrong with it.
+        """
+        del route, body
+        return ()
+
+    def with_texts(self, route: Route, body: bytes, texts: Sequence[str]) -> bytes:
+        """Return *body* with parts of text, *texts*, in place of its ``sounds``, in order."""
+        raise NotImplementedError(f"dialect {self.name!r} finds recordings in {route.path} and cannot replace them")
+
+    def transcription(self, model: str, file: FormFile) -> Form:
+        """Return the form that asks *model* for the plain text of *file*; for a dialect with a route of transcriptions."""
+        raise NotImplementedError(f"dialect {self.name!r} asks for no transcripts of {file.filename!r}")
+
+    def transcript(self, answer: bytes) -> str:
+        """Return the text out of a whole answer to ``transcription``.
+
+        Raises:
+            EndpointFailed: There is none in it.
+        """
+        raise NotImplementedError(f"dialect {self.name!r} reads no transcripts ({len(answer)} bytes)")
 
     @abstractmethod
     def renderer(self, call: Call, model: str) -> Renderer:

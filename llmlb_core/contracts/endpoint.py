@@ -7,7 +7,7 @@ from asyncio import Future
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Protocol
 
-from llmlb_core.contracts.outlet import Outlet
+from llmlb_core.contracts.outlet import Sink
 from llmlb_core.contracts.streams import Identity, StreamReader
 from llmlb_core.domain.facts import EndpointFacts
 from llmlb_core.domain.media import MediaResult
@@ -73,7 +73,7 @@ class Exchange(Protocol):
         """Take what comes for the rest of an answer; False = that cannot be done. See ``StreamReader.go_on``."""
         ...
 
-    def attach(self, outlet: Outlet) -> None:
+    def attach(self, outlet: Sink) -> None:
         """Let the answer's body flow to *outlet*, whose head is out."""
         ...
 
@@ -171,6 +171,11 @@ class Endpoint(ABC):
         """Return what makes it go on with the answer to *call* of which *delivered* is out; None = it cannot."""
         del call, delivered
         return None
+
+    def leaves_out(self, call: Call, model: str) -> tuple[str, ...]:
+        """Return the canonical names of what *call*, sent to *model* by ``open``, is made without; the client is told."""
+        del call, model
+        return ()
 
     @abstractmethod
     def open(self, call: Call, model: str) -> AsyncIterator[Result]:

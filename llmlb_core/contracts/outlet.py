@@ -26,6 +26,25 @@ class Source(Protocol):
         ...
 
 
+class Sink(Protocol):
+    """Where the body of an answer goes: an ``Outlet``, or whoever reads the answer for a client of another dialect.
+
+    Attributes:
+        is_paused: See ``Outlet``; likewise its ``source``.
+    """
+
+    is_paused: bool
+    source: Source | None
+
+    def write(self, data: bytes) -> None:
+        """Take a piece of the body; never blocks."""
+        ...
+
+    def fail(self) -> None:
+        """The rest will not come, for nobody took what was there."""
+        ...
+
+
 class Outlet(ABC):
     """One request's way in and out. The plane that makes it cancels the call's task when the client leaves.
 
@@ -45,6 +64,10 @@ class Outlet(ABC):
     bytes_out: int = 0
     is_paused: bool = False
     source: Source | None = None
+
+    def announced_bytes(self) -> int | None:
+        """Return how long the client said that the request body is; None where it did not, or where the head's headers tell it."""
+        return None
 
     def body_at_once(self, max_bytes: int) -> bytes | None:
         """Return the whole request body where it is there already and not too large; None = await ``body``."""

@@ -105,8 +105,8 @@ class ServerDialect(ABC):
         return (("authorization", f"Bearer {key}"),)
 
     @abstractmethod
-    def lacks(self, request: CanonicalRequest) -> tuple[str, ...]:
-        """Return the canonical names of what *request* has that cannot be said in this dialect and could be left out.
+    def lacks(self, request: CanonicalRequest, model: str) -> tuple[str, ...]:
+        """Return the canonical names of what *request* has that cannot be said to *model* and could be left out.
 
         Such as ``seed``, ``logprobs`` or ``n``. Settings decide whether the call is refused for it or made without it;
         ``encode`` is called either way and leaves them out.

@@ -91,7 +91,7 @@ class Call:
         deadline_at: ``time.monotonic()`` after which the call is answered with an error, whatever it waits for.
         request: The canonical request; None until something needs it (see the stage ``transform``).
         fields: What the dialect read of the body at first.
-        has_images: Whether there may be images in it; found out by the stage ``resolve``.
+        has_parts: Whether images or recordings in it may have to be looked at here; found out by the stage ``resolve``.
         form: The body of a route that takes forms; ``body`` is empty there.
         ignored: Names of body parameters that nothing understands, told in ``x-llmlb-ignored-parameters``.
     """
@@ -109,4 +109,4 @@ class Call:
     request: CanonicalRequest | None = None
     ignored: tuple[str, ...] = ()
     form: Form | None = None
-    has_images: bool = False
+    has_parts: bool = False

@@ -146,12 +146,13 @@ class ChatRequest:
 
     Attributes:
         n: How many answers, 1 to 8.
-        stop: At most four strings that end an answer and are not part of it.
+        stop: Strings that end an answer and are not part of it; dialects bound how many.
         logprobs: Whether tokens come with their log probabilities.
         top_logprobs: How many alternatives per token, 0 to 20.
         reasoning_effort: As the client wrote it; for templates that know it.
         thinking_tokens: How many tokens the model may think with; 0 = it must not think, None = as it likes.
         user: Who asks, as the client calls its own user; opaque.
+        continues: Whether the answer goes on with the text of the last message, which is the assistant's, and does not repeat it.
     """
 
     messages: tuple[Message, ...]
@@ -167,6 +168,7 @@ class ChatRequest:
     reasoning_effort: str | None = None
     thinking_tokens: int | None = None
     user: str | None = None
+    continues: bool = False
 
 
 @frozen(kw_only=True)

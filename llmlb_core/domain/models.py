@@ -16,6 +16,7 @@ class Capability(StrEnum):
     SPEECH_TO_TEXT = "speech_to_text"
     IMAGE_GENERATION = "image_generation"
     VISION = "vision"
+    AUDIO = "audio"
     EMBEDDING = "embedding"
     RERANK = "rerank"
 

@@ -25,6 +25,7 @@ _RULES: tuple[tuple[re.Pattern[str], tuple[Capability, ...]], ...] = (
         re.compile(r"diffusion|(^|[-_/.])(sdxl|sd[-_]?[123]\.?\d?|dall-e|flux|text-to-image)([-_/.:\d]|$)|(^|[-_/.])gpt-image"),
         (Capability.IMAGE_GENERATION,),
     ),
+    (re.compile(r"[-_.]audio([-_/.:]|$)"), (Capability.TEXT_GENERATION, Capability.AUDIO)),
     (re.compile(r"[-_.](vl|vision)([-_/.:]|$)|(^|/)llava"), (Capability.TEXT_GENERATION, Capability.VISION)),
 )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import attrs
 
 from llmlb_core.contracts.endpoint_kind import Continuation, EndpointKind
+from llmlb_core.contracts.server_dialect import ServerDialect
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.facts import EndpointFacts
 from llmlb_core.domain.registration import Condition, EndpointStatus, Registration, ServedModel
@@ -24,6 +25,8 @@ from llmlb_core.upstream.sweep import Sweep
 
 REMOVED = "was removed"
 LOADING = "is still loading its model"
+_DIALECT_BY_API = {"messages": "anthropic"}
+"""Further dialects, by what lists of models call a route of theirs."""
 _log = logging.getLogger("llmlb.endpoints")
 
 
@@ -60,6 +63,8 @@ class RegisteredEndpoint(ServerEndpoint):
         """
         self._address = address
         self._settings = settings
+        self.find_dialect: Callable[[str], ServerDialect | None] = _no_dialect
+        self._spoken: frozenset[str] = frozenset(settings.dialects)
         self.kind_object: EndpointKind = UNKNOWN
         self.condition = Condition()
         self.report: Report | None = None
@@ -69,7 +74,7 @@ class RegisteredEndpoint(ServerEndpoint):
         self.listed_at: datetime | None = None
         self.served: Mapping[str, ServedModel] = {}
         self._limit_by_models = 0
-        super().__init__(_settings(registration, settings), address, registration.key, sweep)
+        self._begin(registration, settings, address, sweep)
         self._describe(registration)
 
     @property
@@ -82,10 +87,18 @@ class RegisteredEndpoint(ServerEndpoint):
         """The limits of its calls."""
         return _settings(self.registration, self._settings).timeouts
 
+    def speaks(self, dialect: str) -> bool:
+        """What its settings say, and what it says of all its models; OpenAI's where neither says anything."""
+        return dialect in self._spoken
+
+    def server_dialect(self) -> ServerDialect | None:
+        """The first that it speaks."""
+        return next(filter(None, map(self.find_dialect, self._settings.dialects)), None)
+
     def redescribe(self, registration: Registration) -> None:
         """Take what an operator changed, but for what it offers; calls that run keep what they began with."""
         pool = self._pool
-        super().__init__(_settings(registration, self._settings), self._address, registration.key, self._sweep)
+        self._begin(registration, self._settings, self._address, self._sweep)
         self._pool = pool
         self._describe(registration)
 
@@ -132,6 +145,7 @@ class RegisteredEndpoint(ServerEndpoint):
         self.listed = tuple(models)
         self.served = offer.models
         self.models = tuple(offer.models)
+        self._spoken = frozenset((*self._settings.dialects, *_also_spoken(offer.models)))
         self._limit_by_models = max((model.max_in_flight or 0 for model in self.listed), default=0)
         self._weigh()
 
@@ -139,6 +153,11 @@ class RegisteredEndpoint(ServerEndpoint):
         """Take no more calls; those that run go on."""
         self.is_removed = True
         self._weigh()
+
+    def _begin(self, said: Registration, settings: EndpointSettings, address: Address, sweep: Sweep) -> None:
+        ServerEndpoint.__init__(self, said.name, address, sweep, _settings(said, settings).timeouts)
+        if said.key:
+            self.carry((("authorization", f"Bearer {said.key}"),))
 
     def _describe(self, registration: Registration) -> None:
         self.registration = registration
@@ -176,6 +195,16 @@ class RegisteredEndpoint(ServerEndpoint):
             return LOADING
         # Not looked at yet: what was known of it is worth a try, and another endpoint is tried where it fails.
         return None
+
+
+def _also_spoken(models: Mapping[str, ServedModel]) -> list[str]:
+    """Return the dialects in which all of *models* can be called, by what their server lists."""
+    apis = [model.apis or () for model in models.values()]
+    return [dialect for api, dialect in _DIALECT_BY_API.items() if apis and all(api in each for each in apis)]
+
+
+def _no_dialect(name: str) -> None:
+    del name
 
 
 def _settings(said: Registration, settings: EndpointSettings) -> EndpointSettings:

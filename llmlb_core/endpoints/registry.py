@@ -9,6 +9,7 @@ import attrs
 from attrs import field, frozen
 
 from llmlb_core.contracts.endpoint_kind import EndpointKind
+from llmlb_core.contracts.server_dialect import ServerDialect
 from llmlb_core.domain.calls import Operation
 from llmlb_core.domain.endpoints import Target
 from llmlb_core.domain.models import Capability
@@ -69,6 +70,7 @@ class EndpointRegistry:
         on_routable: Called with a server that takes calls again, or more of them: somebody may be waiting for it.
         on_unroutable: Called with a server that takes no calls any more, or for another reason than before.
         on_models: Called when which servers have which model has changed.
+        server_dialects: What calls can be translated to, by name.
     """
 
     def __init__(self, sweep: Sweep, kinds: Mapping[str, EndpointKind]) -> None:
@@ -78,6 +80,7 @@ class EndpointRegistry:
         self._shared: dict[str, Shared] = {}
         self._retired: list[RegisteredEndpoint] = []
         self.snapshot = Snapshot()
+        self.server_dialects: Mapping[str, ServerDialect] = {}
         self.on_routable: list[Callable[[RegisteredEndpoint], None]] = []
         self.on_unroutable: list[Callable[[RegisteredEndpoint], None]] = []
         self.on_models: list[Callable[[], None]] = []
@@ -127,6 +130,7 @@ class EndpointRegistry:
             listed_at: When.
         """
         endpoint = RegisteredEndpoint(registration, settings or EndpointSettings(), address, self._sweep)
+        endpoint.find_dialect = self._dialect
         endpoint.recognised(self.kind(registration.kind))
         endpoint.seen(condition or Condition(), None)
         endpoint.listed_at = listed_at
@@ -187,6 +191,9 @@ class EndpointRegistry:
     def kind(self, name: str | None) -> EndpointKind:
         """Return the installed kind of this name, else the one that stands for what nobody recognises."""
         return self._kinds.get(name or "", UNKNOWN)
+
+    def _dialect(self, name: str) -> ServerDialect | None:
+        return self.server_dialects.get(name)
 
     def close_retired(self) -> None:
         """Close removed servers on which nothing runs any more."""

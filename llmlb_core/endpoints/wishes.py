@@ -45,6 +45,7 @@ _CAPABILITIES: Mapping[str, Capability] = {
     "audio_transcription": Capability.SPEECH_TO_TEXT,
     "audio_speech": Capability.TEXT_TO_SPEECH,
     "image_understanding": Capability.VISION,
+    "input_audio": Capability.AUDIO,
 }
 
 

@@ -8,9 +8,12 @@
     │   │   ├── InvalidJson           400  invalid_json
     │   │   ├── UnsupportedParameter  400  unsupported_parameter
     │   │   ├── ContextLengthExceeded 400  context_length_exceeded
+    │   │   ├── PromptTooLong         400  context_length_exceeded (in a server's words)
+    │   │   ├── UnknownPrefix         400  unknown_prefix          (of a provider that is not here)
     │   │   ├── CapabilityMismatch    400  model_capability_mismatch
     │   │   └── ContentRejected       400  content_filter
     │   ├── Unauthorized              401  invalid_api_key
+    │   ├── CloudKeyMissing           401  api_key_missing         (nobody set a key for the provider)
     │   ├── Forbidden                 403  insufficient_scope
     │   │   └── ModelNotAllowed       403  model_not_allowed
     │   ├── RouteNotFound             404  route_not_found
@@ -26,8 +29,13 @@
     │   ├── RouteNotSupported         501  not_implemented         (nothing that serves the model has the route)
     │   ├── EndpointFailed            502  bad_gateway
     │   │   ├── EngineFailed          502  engine_failed           (load failed, crashed, raised)
+    │   │   ├── CloudFailed           502  provider_error
     │   │   ├── EndpointBusy          429  endpoint_busy           (it said so itself)
+    │   │   │   └── CloudBusy         429  rate_limited
     │   │   ├── EndpointRefused       502  endpoint_refused        (it refused this server's own credential)
+    │   │   │   ├── CloudKeyRefused   401  provider_key_refused
+    │   │   │   ├── CloudUnpaid       402  provider_unpaid
+    │   │   │   └── CloudForbidden    403  provider_forbidden
     │   │   └── EndpointTimeout       504  endpoint_timeout
     │   ├── AnswerDiffers             502  replay_differs          (another answer to a call that broke; never told to clients)
     │   ├── NoEndpoint                503  no_capable_nodes
@@ -102,6 +110,16 @@ from llmlb_core.errors.call import (
     ShuttingDown as ShuttingDown,
     DeadlineExceeded as DeadlineExceeded,
     QueueTimeout as QueueTimeout,
+)
+from llmlb_core.errors.cloud import (
+    CloudBusy as CloudBusy,
+    CloudFailed as CloudFailed,
+    CloudForbidden as CloudForbidden,
+    CloudKeyMissing as CloudKeyMissing,
+    CloudKeyRefused as CloudKeyRefused,
+    CloudUnpaid as CloudUnpaid,
+    PromptTooLong as PromptTooLong,
+    UnknownPrefix as UnknownPrefix,
 )
 from llmlb_core.errors.other import (
     StartError as StartError,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 
 from attrs import frozen
 
+from llmlb_core.clouds.clouds import Clouds
+from llmlb_core.contracts.dialect import Dialect
 from llmlb_core.contracts.plugin import ModelInfo
 from llmlb_core.domain.calls import Operation
 from llmlb_core.domain.devices import Device
@@ -19,7 +21,7 @@ from llmlb_core.house.remote_models import remote_info
 from llmlb_core.models.catalogue import Catalogue
 from llmlb_core.models.choice import EngineChoice, NoEngine
 from llmlb_core.models.resolution import not_found
-from llmlb_core.models.view import CatalogueView
+from llmlb_core.models.view import CatalogueView, chat_apis_of
 from llmlb_core.plugin_host.registry import EngineEntry
 from llmlb_core.worker.instance import Instance
 from llmlb_core.worker.supervisor import Supervisor
@@ -48,12 +50,24 @@ class Directory:
         on_gone: Called when a model of this machine is served no more: somebody may be waiting for it.
     """
 
-    def __init__(self, catalogue: Catalogue, local: LocalRooms, servers: EndpointRegistry) -> None:
-        """Serve the models of *catalogue* on this machine, and those that *servers* have."""
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        local: LocalRooms,
+        servers: EndpointRegistry,
+        clouds: Clouds,
+        dialects: Iterable[Dialect] = (),
+    ) -> None:
+        """Serve the models of *catalogue* on this machine, those that *servers* have, and those of *clouds*, by their prefix.
+
+        To clients that speak *dialects*: lists name their routes.
+        """
         self._catalogue = catalogue
+        self._clouds = clouds
         self._engines, self._devices, self._supervisor = local.engines, local.devices, local.supervisor
         self._servers = servers
-        self._view = CatalogueView(catalogue, self._state, self._choose)
+        self._chat_apis = chat_apis_of(dialects)
+        self._view = CatalogueView(catalogue, self._state, self._choose, self._chat_apis)
         self._instances: dict[str, tuple[LocalModel, Instance]] = {}
         self._removals: set[asyncio.Task[None]] = set()
         self.fallbacks: Mapping[str, tuple[str, ...]] = {}
@@ -73,7 +87,11 @@ class Directory:
             ModelNotFound: Nothing here has it.
             NoEndpoint: It is known, but cannot be run: the reason.
             RouteNotSupported: It can do *need*, and no server that has it serves the route.
+            UnknownPrefix: It has a provider's prefix, and the provider is not here.
+            CloudKeyMissing: The provider is, and nobody has set a key for it.
         """
+        if ":" in name and self._clouds.claims(name):
+            return self._clouds.lookup(name)
         shared = self._servers.shared(name)
         model = self._catalogue.local(name)
         if model is None and shared is not None:
@@ -105,6 +123,8 @@ class Directory:
 
     def has(self, name: str) -> bool:
         """Whether anything here has *name* now; cheap also where nothing has."""
+        if ":" in name and self._clouds.claims(name):
+            return self._clouds.has(name)
         if self._servers.shared(name) is not None or self._catalogue.local(name) is not None:
             return True
         self._refresh()
@@ -116,14 +136,14 @@ class Directory:
         local = self._view.list()
         here = {info.id for info in local}
         remote = self._servers.snapshot.endpoints_by_model
-        return sorted((*local, *(remote_info(name, remote[name]) for name in remote if name not in here)), key=_id)
+        return sorted((*local, *(remote_info(name, remote[name], self._chat_apis) for name in remote if name not in here)), key=_id)
 
     def find(self, name: str) -> ModelInfo | None:
         """One model, by id or alias; also one that was added since the last look."""
         known = self._view.find(name)
         endpoints = self._servers.snapshot.endpoints_by_model.get(name)
         if known is None and endpoints is not None:
-            return remote_info(name, endpoints)
+            return remote_info(name, endpoints, self._chat_apis)
         if known is None:
             self._refresh()
             known = self._view.find(name)

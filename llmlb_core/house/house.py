@@ -7,6 +7,8 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from llmlb_core.clouds.clouds import Clouds
+from llmlb_core.clouds.configured import find_clouds
 from llmlb_core.contracts.admission import AdmissionPolicy
 from llmlb_core.contracts.metrics import Labels
 from llmlb_core.endpoints.breakers import Breakers
@@ -32,11 +34,14 @@ from llmlb_core.stages.acquire import Acquire
 from llmlb_core.stages.authenticate import Authenticate
 from llmlb_core.stages.authorize import Authorize
 from llmlb_core.stages.dispatch import Dispatch, Resume
+from llmlb_core.stages.inner import InnerCalls
+from llmlb_core.stages.large_bodies import ParseLarge
 from llmlb_core.stages.parse import Parse
 from llmlb_core.stages.pictures import Pictures
 from llmlb_core.stages.record import Recorder
 from llmlb_core.stages.resolve import Resolve
 from llmlb_core.stages.running import Running
+from llmlb_core.stages.sounds import Sounds
 from llmlb_core.stages.transform import Transform
 from llmlb_core.storage.core_app import CORE_APP
 from llmlb_core.storage.rows import current_database
@@ -78,6 +83,13 @@ class House:
         self._routers: RouterTable | None = None
         self._directory: Directory | None = None
         self._fallbacks: Fallbacks | None = None
+        self._clouds: Clouds | None = None
+
+    @property
+    def clouds(self) -> Clouds:
+        """The providers behind prefixes; only while the house is open."""
+        assert self._clouds is not None, "the house is not open"
+        return self._clouds
 
     @property
     def routers(self) -> RouterTable:
@@ -155,15 +167,12 @@ class House:
                 _log.warning("model_unusable", model=problem.id, reason=problem.reason)
             sweep = Sweep(asyncio.get_running_loop())
             rooms.callback(sweep.stop)
-            servers = find_servers(settings, os.environ)
             breakers = self._breakers = Breakers(settings.circuit_breaker)
             rooms.callback(breakers.stop)
-            office = EndpointOffice(
-                settings, registry.endpoint_kinds, sweep, current_database(), servers=servers, breakers=breakers
+            office, clouds = self._open_servers(rooms, sweep, breakers)
+            directory = self._directory = Directory(
+                catalogue, LocalRooms(registry.engines, devices, supervisor), office.registry, clouds, registry.dialects.values()
             )
-            self._endpoints = office
-            rooms.callback(office.registry.close)
-            directory = self._directory = Directory(catalogue, LocalRooms(registry.engines, devices, supervisor), office.registry)
             self._models.fill(directory)
             warmup_wait_s = settings.workers.warmup_wait_s
             acquire = Acquire(routers, policy, settings.admission, warmup_wait_s=warmup_wait_s, breakers=breakers)
@@ -188,20 +197,41 @@ class House:
                 self.is_open = False
                 await pipeline.running.drain(settings.server.drain_timeout_s)
 
+    def _open_servers(self, rooms: AsyncExitStack, sweep: Sweep, breakers: Breakers) -> tuple[EndpointOffice, Clouds]:
+        """Return registered servers and providers; nothing is connected.
+
+        Raises:
+            SettingsInvalid: One of them cannot be used as settings have it.
+        """
+        settings, registry = self.settings, self.host.registry
+        servers = find_servers(settings, os.environ)
+        office = EndpointOffice(settings, registry.endpoint_kinds, sweep, current_database(), servers=servers, breakers=breakers)
+        office.registry.server_dialects = registry.server_dialects
+        rooms.callback(office.registry.close)
+        clouds = Clouds(find_clouds(settings, registry.clouds, registry.server_dialects, os.environ), sweep)
+        rooms.callback(clouds.close)
+        self._endpoints, self._clouds = office, clouds
+        return office, clouds
+
     def _build_pipeline(self, directory: Directory, acquire: Acquire, recorder: Recorder, uploads: Uploads) -> Pipeline:
         settings, registry = self.settings, self.host.registry
         self._stopping.clear()
         dispatch = Dispatch(acquire, settings.dispatch)
+        is_deaf = settings.audio.transcribe_with is None
+        resolve = Resolve(directory, transcribes=not is_deaf)
+        authorize = Authorize(list(registry.authorizers.values()))
+        inner = InnerCalls(resolve, authorize, Transform(), acquire, dispatch, recorder)
+        sounds = Sounds(settings.audio, directory, uploads, inner, registry.dialects)
         return Pipeline(
             authenticate=Authenticate(
                 # One that settings name is missing only where no plugin is installed at all: then nobody enters.
                 [registry.authenticators[name] for name in settings.auth.authenticators if name in registry.authenticators],
                 is_disabled=settings.auth.is_disabled,
             ),
-            parse=Parse(settings.server, uploads),
-            resolve=Resolve(directory),
-            authorize=Authorize(list(registry.authorizers.values())),
-            transform=Transform(Pictures(settings.images)),
+            parse=Parse(settings.server, uploads) if is_deaf else ParseLarge(settings.server, uploads, settings.audio),
+            resolve=resolve,
+            authorize=authorize,
+            transform=Transform(Pictures(settings.images), sounds),
             acquire=acquire,
             dispatch=dispatch,
             resume=Resume(dispatch, may_continue=settings.dispatch.continue_streams),

@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from llmlb_core.contracts.plugin import ModelInfo
 from llmlb_core.domain.registration import EndpointStatus
 from llmlb_core.endpoints.registered import RegisteredEndpoint
-from llmlb_core.models.view import APIS
+from llmlb_core.models.view import APIS, with_chat_apis
 
 
-def remote_info(name: str, endpoints: Sequence[RegisteredEndpoint]) -> ModelInfo:
-    """Return what is told of *name*, which *endpoints* have; one that none of them can serve now stays listed (66555000-F23)."""
+def remote_info(name: str, endpoints: Sequence[RegisteredEndpoint], chat_apis: Sequence[str] = ()) -> ModelInfo:
+    """Return what is told of *name*, which *endpoints* have; one that none of them can serve now stays listed (66555000-F23).
+
+    Conversations by the routes of *chat_apis* are translated for servers that have the ordinary one only.
+    """
     served = [(endpoint, endpoint.served[name]) for endpoint in endpoints]
     routable = [pair for pair in served if pair[0].takes(name)]
     capabilities = tuple(dict.fromkeys(each for _, model in served for each in model.capabilities))
@@ -36,6 +39,6 @@ def remote_info(name: str, endpoints: Sequence[RegisteredEndpoint]) -> ModelInfo
         reason=None if routable else "; ".join(f"{each.name} {each.why_not(name, time.monotonic())}" for each in endpoints[:5]),
         # The least of them: a prompt that fits there fits wherever the call is sent.
         context_tokens=min(windows) if windows else None,
-        apis=tuple(apis),
+        apis=tuple(with_chat_apis(apis, chat_apis)),
         size_bytes=max((model.size_bytes or 0 for _, model in served), default=0),
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from attrs import define, field
 
+from llmlb_core.contracts.dialect import Dialect
 from llmlb_core.contracts.plugin import ModelInfo
+from llmlb_core.domain.calls import Operation
 from llmlb_core.domain.models import Capability, LocalModel
 from llmlb_core.models.catalogue import Catalogue, Problem
 from llmlb_core.models.choice import EngineChoice, NoEngine
@@ -22,7 +24,24 @@ APIS: dict[Capability, tuple[str, ...]] = {
     Capability.TEXT_TO_SPEECH: ("audio_speech",),
     Capability.IMAGE_GENERATION: ("images_generations",),
 }
+_CHAT_API = "chat_completions"
 _READY = frozenset({"available", "ready"})
+
+
+def chat_apis_of(dialects: Iterable[Dialect]) -> tuple[str, ...]:
+    """Return the names of the routes by which *dialects* take conversations."""
+    routes = [route for dialect in dialects for route in dialect.routes if route.operation is Operation.CHAT]
+    return tuple(dict.fromkeys(route.path.removeprefix("/v1/").replace("/", "_") for route in routes))
+
+
+def apis_of(capabilities: Iterable[Capability], chat_apis: Sequence[str] = ()) -> dict[str, None]:
+    """Return the routes of models that can do *capabilities*, in order."""
+    return with_chat_apis(dict.fromkeys(api for each in capabilities for api in APIS.get(each, ())), chat_apis)
+
+
+def with_chat_apis(apis: dict[str, None], chat_apis: Sequence[str]) -> dict[str, None]:
+    """Return *apis* and the other routes of conversations, where one of them is."""
+    return apis | dict.fromkeys(chat_apis) if _CHAT_API in apis else apis
 
 
 @define
@@ -33,11 +52,13 @@ class CatalogueView:
         catalogue: What there is.
         instance_state: See ``InstanceState``; asked on every reading, so it must be quick.
         choose: Which engine runs a model; asked once a model until it changes.
+        chat_apis: Further routes of conversations, by dialects that are here; for models that generate text.
     """
 
     catalogue: Catalogue
     instance_state: InstanceState
     choose: Callable[[LocalModel], EngineChoice | NoEngine]
+    chat_apis: tuple[str, ...] = ()
     _choices: dict[str, tuple[LocalModel, EngineChoice | NoEngine]] = field(factory=dict, init=False)
 
     def list(self) -> Sequence[ModelInfo]:
@@ -66,7 +87,7 @@ class CatalogueView:
             state=state,
             reason=reason,
             context_tokens=model.context_tokens or model.facts.context_tokens,
-            apis=tuple(api for capability in model.capabilities for api in APIS.get(capability, ())),
+            apis=tuple(apis_of(model.capabilities, self.chat_apis)),
             aliases=model.aliases,
             size_bytes=model.facts.size_bytes,
             engine=choice.engine if isinstance(choice, EngineChoice) else model.engine,

@@ -40,7 +40,7 @@ class TimeoutSettings:
 
 @frozen
 class EndpointSettings:
-    """``[[endpoints]]``: a server that speaks OpenAI's API."""
+    """``[[endpoints]]``: a server, mostly one that speaks OpenAI's API."""
 
     name: str = setting("", "What headers, logs and metrics call it; unique.")
     url: str = setting("", "Its address, such as `http://10.0.0.5:8000`; with or without `/v1` at the end.")
@@ -52,6 +52,9 @@ class EndpointSettings:
         None, "Calls it takes at a time; absent = what it or its kind says, else 8.", minimum=1, maximum=100_000
     )
     kind: str | None = setting(None, "Its kind; absent = it is recognised.")
+    dialects: tuple[str, ...] = setting(
+        ("openai",), "What it speaks: calls of these dialects are relayed byte for byte, others are translated to the first."
+    )
     check_interval_s: float | None = setting(
         None, "Between two looks at it; absent = `[health] interval_s`; 0 = never, its traffic tells.", minimum=0, maximum=3600
     )

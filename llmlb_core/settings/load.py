@@ -15,17 +15,27 @@ from typing import Any
 from attrs import define, field, frozen
 
 from llmlb_core.errors import SettingsInvalid
+from llmlb_core.settings.clouds import check_clouds
 from llmlb_core.settings.endpoints import check_endpoints
 from llmlb_core.settings.env import Environment, read_class, read_environment, section_classes
 from llmlb_core.settings.locate import line_by_path
 from llmlb_core.settings.problems import Path as KeyPath
 from llmlb_core.settings.problems import Problems
-from llmlb_core.settings.sections import EndpointSettings, EngineSettings, ModelSettings, PluginsSettings, Settings
+from llmlb_core.settings.sections import (
+    CloudSettings,
+    EndpointSettings,
+    EngineSettings,
+    ModelSettings,
+    PluginsSettings,
+    Settings,
+)
 from llmlb_core.settings.structure import INVALID, structure, structure_class, unknown_key_text
 
 DATA_DIR_VARIABLE = "LLMLB_DATA_DIR"
 FILE_VARIABLE = "LLMLB_CONFIG"
 FILE_NAME = "llmlb.toml"
+_NAMED: dict[str, type] = {"models": ModelSettings, "engines": EngineSettings, "clouds": CloudSettings}
+"""Tables of tables: the inner names are the operator's."""
 
 
 @define
@@ -160,11 +170,13 @@ def _overlay(tables: dict[str, object], environment: Environment) -> dict[str, o
 
 def _structure_all(tables: dict[str, object], problems: Problems) -> dict[str, Any]:
     sections = section_classes()
-    known = (*sections, "models", "engines", "endpoints")
+    known = (*sections, *_NAMED, "endpoints")
     values: dict[str, Any] = {}
     for name, table in tables.items():
-        if name in ("models", "engines"):
-            values[name] = _structure_named(name, table, ModelSettings if name == "models" else EngineSettings, problems)
+        if name in _NAMED:
+            values[name] = _structure_named(name, table, _NAMED[name], problems)
+            if name == "clouds" and values[name] is not INVALID:
+                check_clouds(values[name], problems)
         elif name == "endpoints":
             values[name] = structure(table, tuple[EndpointSettings, ...], (name,), problems)
             if values[name] is not INVALID:
@@ -183,13 +195,13 @@ def _structure_all(tables: dict[str, object], problems: Problems) -> dict[str, A
 
 
 def _structure_named(name: str, table: object, cls: type, problems: Problems) -> dict[str, Any] | object:
-    """Structure ``[models."<id>"]`` and the like; model ids are lower-cased, as everywhere."""
+    """Structure ``[models."<id>"]`` and the like; model ids and prefixes are lower-cased, as everywhere."""
     if not isinstance(table, dict):
         problems.add((name,), "expected a table")
         return INVALID
     result: dict[str, Any] = {}
     for key, value in table.items():
-        own = key.lower() if name == "models" else key
+        own = key if name == "engines" else key.lower()
         if own in result:
             problems.add((name, key), f"is there twice: {own!r} in upper and lower case")
         result[own] = structure_class(cls, value, (name, key), problems)

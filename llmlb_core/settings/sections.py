@@ -13,6 +13,10 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from llmlb_core.settings.audio_sections import AudioSettings as AudioSettings
+from llmlb_core.settings.cloud_sections import CloudSettings as CloudSettings
+from llmlb_core.settings.cloud_sections import CloudTimeoutSettings as CloudTimeoutSettings
+from llmlb_core.settings.cloud_sections import PriceSettings as PriceSettings
 from llmlb_core.settings.declare import MASK as MASK
 from llmlb_core.settings.declare import mask_url
 from llmlb_core.settings.declare import range_problem as range_problem
@@ -219,12 +223,14 @@ class Settings:
     workers: WorkerSettings = WorkerSettings()
     engines: dict[str, EngineSettings] = field(factory=dict)
     endpoints: tuple[EndpointSettings, ...] = ()
+    clouds: dict[str, CloudSettings] = field(factory=dict)
     health: HealthSettings = HealthSettings()
     circuit_breaker: CircuitBreakerSettings = CircuitBreakerSettings()
     routing: RoutingSettings = RoutingSettings()
     admission: AdmissionSettings = AdmissionSettings()
     dispatch: DispatchSettings = DispatchSettings()
     images: ImagesSettings = ImagesSettings()
+    audio: AudioSettings = AudioSettings()
     log: LogSettings = LogSettings()
     file: Path | None = None
     warnings: tuple[str, ...] = ()

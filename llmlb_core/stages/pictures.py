@@ -14,6 +14,7 @@ from base64 import b64encode
 from attrs import evolve
 
 from llmlb_core.domain.calls import Call
+from llmlb_core.domain.endpoints import Target
 from llmlb_core.domain.picture_facts import FORMATS, picture_facts
 from llmlb_core.errors import InvalidRequest
 from llmlb_core.security.fetching import Fetcher
@@ -35,13 +36,16 @@ class Pictures:
         self._settings = settings
         self._fetcher = Fetcher(UrlPolicy.of(settings.allowed_hosts), settings.fetch_timeout_s, settings.max_bytes)
 
-    async def prepared(self, call: Call) -> Call:
+    async def prepared(self, call: Call, targets: tuple[Target, ...]) -> Call:
         """Return *call* with every image in its body, all of them looked at.
 
         Raises:
             InvalidRequest: With the digest's codes: ``too_many_images``, ``image_too_large``, ``unsupported_format``,
                 ``invalid_base64``, ``corrupted_image``, ``fetch_failed``, ``fetch_timeout``.
         """
+        del targets  # whoever sees takes data URLs
+        if not call.route.image_mark or call.route.image_mark not in call.body:
+            return call
         images = call.dialect.images(call.route, call.body)
         if len(images) > self._settings.max_count:
             raise InvalidRequest(

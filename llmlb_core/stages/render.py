@@ -20,6 +20,7 @@ from llmlb_core.telemetry.log import get_logger
 from llmlb_core.upstream.refusals import refused
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
+IGNORED = "x-llmlb-ignored-parameters"
 SPEECHLESS = (
     b'{"error":{"message":"This call failed, and its dialect failed to say how; the server\'s log says more.",'
     b'"type":"server_error","param":null,"code":"internal_error"}}'
@@ -109,7 +110,7 @@ class Rendering:
         if waited_s > 0:
             headers.append(("x-queue-wait-ms", str(round(waited_s * 1000))))
         if call.ignored:
-            headers.append(("x-llmlb-ignored-parameters", ", ".join(call.ignored)))
+            headers.append((IGNORED, ", ".join(call.ignored)))
 
     async def _relay(self, call: Call, answer: RelayedAnswer) -> None:
         """Pass the answer's bytes on as they come."""
@@ -151,6 +152,7 @@ class Rendering:
             if answer.identity is not None:
                 renderer.follow(answer.identity)
         answer.identity = renderer.identity
+        self._tell_left_out(call, answer)
         try:
             async for result in answer:
                 self._note(result)
@@ -174,6 +176,14 @@ class Rendering:
             self._open(200, renderer.content_type, len(data))
         outlet.committed = True
         outlet.write(data)
+
+    def _tell_left_out(self, call: Call, answer: ResultsAnswer) -> None:
+        """Say in the head what the endpoint was not told of the request."""
+        left_out = answer.lease.endpoint.leaves_out(call, answer.model)
+        if left_out and not self._outlet.opened:
+            names = [*call.ignored, *(call.dialect.param(call, name) for name in left_out)]
+            self._headers = [each for each in self._headers if each[0] != IGNORED]
+            self._headers.append((IGNORED, ", ".join(dict.fromkeys(names))))
 
     def begin_anew(self, announcement: bytes) -> None:
         """Send *announcement*: what was sent is void, and another answer follows from its beginning."""

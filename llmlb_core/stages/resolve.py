@@ -13,6 +13,8 @@ from llmlb_core.errors import CallError, CapabilityMismatch, ModelNotFound, NoEn
 FALLBACK_HEADER = "x-llmlb-fallback"
 """``off`` = serve this call with the model that it names, or not at all."""
 MOST_COPIES = 10_000
+LISTED = "GET /v1/models lists what each model can do."
+NO_EARS = "Where the operator names a model in [audio] transcribe_with, recordings are written down for it."
 
 _PHRASES = {
     Capability.TEXT_GENERATION: "text generation",
@@ -20,6 +22,7 @@ _PHRASES = {
     Capability.SPEECH_TO_TEXT: "speech-to-text",
     Capability.IMAGE_GENERATION: "image generation",
     Capability.VISION: "image understanding",
+    Capability.AUDIO: "audio understanding",
     Capability.EMBEDDING: "embeddings",
     Capability.RERANK: "reranking",
 }
@@ -52,9 +55,10 @@ class Directory(Protocol):
 class Resolve:
     """Looks the model up and checks that it can do what the route asks for, before anything waits."""
 
-    def __init__(self, directory: Directory) -> None:
-        """Look names up in *directory*."""
+    def __init__(self, directory: Directory, *, transcribes: bool = False) -> None:
+        """Look names up in *directory*; *transcribes* = recordings are written down for models that take none."""
         self._directory = directory
+        self._transcribes = transcribes
         self._copies: dict[tuple[str, Capability, Operation], Target] = {}
 
     def __call__(self, call: Call) -> tuple[Target, ...]:
@@ -114,20 +118,46 @@ class Resolve:
         target, capabilities = self._directory.lookup(name, needed, route.operation)
         if needed not in capabilities:
             raise _mismatch(name, needed, capabilities)
-        body, mark = call.body, route.image_mark
-        # Images stand in a list within the list of messages: to find a second bracket takes a tenth of finding a word.
-        if mark and body.find(b"[", body.find(b"[") + 1) >= 0 and mark in body:
+        body = call.body
+        # Images and recordings stand in a list within the list of messages: a second bracket is found in a tenth of a word's time.
+        if route.has_marks and body.find(b"[", body.find(b"[") + 1) >= 0:
+            return self._of_parts(call, name, target, capabilities)
+        return target
+
+    def _of_parts(self, call: Call, name: str, target: Target, capabilities: tuple[Capability, ...]) -> Target:
+        """Return those of *target* that can do with the images and recordings of *call* what its model can.
+
+        Raises:
+            CapabilityMismatch: It cannot, and nothing here helps it.
+        """
+        route, body = call.route, call.body
+        if route.image_mark and route.image_mark in body:
             if Capability.VISION in capabilities:
-                call.has_images = True
+                call.has_parts = True
                 target, _ = self._directory.lookup(name, Capability.VISION, route.operation)
             elif call.dialect.images(route, body):
                 raise _mismatch(name, Capability.VISION, capabilities)
+        if route.sound_mark and route.sound_mark in body:
+            can_hear = Capability.AUDIO in capabilities
+            if can_hear:
+                hearing, _ = self._directory.lookup(name, Capability.AUDIO, route.operation)
+                target = hearing if hearing.ids <= target.ids else _common(target, hearing)
+            if self._transcribes:
+                call.has_parts = True  # the stage ``transform`` finds out whether that is needed
+            elif not can_hear and not target.speaks(call.dialect.name) and call.dialect.sounds(route, body):
+                raise _mismatch(name, Capability.AUDIO, capabilities, NO_EARS)
         return target
 
 
-def _mismatch(model: str, needed: Capability, capabilities: tuple[Capability, ...]) -> CapabilityMismatch:
+def _common(one: Target, other: Target) -> Target:
+    """Return the endpoints of both: where no server both sees and hears, *other* is left, and the server says what it cannot do."""
+    endpoints = tuple([each for each in one.endpoints if each.id in other.ids])
+    return Target(one.model, endpoints) if endpoints else other
+
+
+def _mismatch(model: str, needed: Capability, capabilities: tuple[Capability, ...], advice: str = LISTED) -> CapabilityMismatch:
     able = ", ".join(_PHRASES[each] for each in capabilities) or "nothing"
     return CapabilityMismatch(
-        f"Model '{model}' does not support {_PHRASES[needed]}; it supports {able}. GET /v1/models lists what each model can do.",
+        f"Model '{model}' does not support {_PHRASES[needed]}; it supports {able}. {advice}",
         param="model",
     )

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from attrs import evolve
 
 from llmlb_core.domain.calls import Call
 from llmlb_core.domain.endpoints import Target
 from llmlb_core.errors import InvalidRequest
-from llmlb_core.stages.pictures import Pictures
+
+
+class PartsPreparer(Protocol):
+    """Looks at the parts of messages that are no text."""
+
+    async def prepared(self, call: Call, targets: tuple[Target, ...]) -> Call:
+        """Return *call* with its parts as *targets* can take them; *call* itself where nothing changes."""
+        ...
 
 
 class Transform:
@@ -16,17 +25,19 @@ class Transform:
     Decoding happens before a call may wait, so that bad input is refused at once and takes no slot.
     """
 
-    def __init__(self, pictures: Pictures) -> None:
-        """Have images looked at by *pictures*."""
-        self._pictures = pictures
+    def __init__(self, *preparers: PartsPreparer) -> None:
+        """Have images and recordings looked at by *preparers*, in this order."""
+        self._preparers = preparers
 
-    async def with_images(self, call: Call, targets: tuple[Target, ...]) -> tuple[Call, tuple[Target, ...]]:
-        """Do the same for a call that may hold images.
+    async def with_parts(self, call: Call, targets: tuple[Target, ...]) -> tuple[Call, tuple[Target, ...]]:
+        """Do the same for a call that may hold images or recordings.
 
         Raises:
-            InvalidRequest: Also as ``Pictures.prepared`` says.
+            CallError: Also as ``Pictures.prepared`` and ``Sounds.prepared`` say.
         """
-        return self(await self._pictures.prepared(call), targets)
+        for each in self._preparers:
+            call = await each.prepared(call, targets)
+        return self(call, targets)
 
     def __call__(self, call: Call, targets: tuple[Target, ...]) -> tuple[Call, tuple[Target, ...]]:
         """Return *call*, with its canonical request unless everything it may be sent to takes the body as it is.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from attrs import define, field
@@ -70,10 +71,35 @@ class Uploads:
         self._files.update({str(file.path): file for file in reading.files.values()})
         return form
 
+    async def keep(self, size: int, pieces: Iterator[bytes]) -> Blob:
+        """Return what *pieces*, of *size* bytes all together, make: in memory, or in the spool where that is much.
+
+        Whoever gets it calls ``drop``. *pieces* are taken in a thread; what they raise is raised here.
+
+        Raises:
+            NoRoomForUpload: The disk is full, or what may be used of it.
+        """
+        if size <= MEMORY_BYTES:
+            return Blob(data=await asyncio.to_thread(b"".join, pieces))
+        file = self._spool.begin()
+        try:
+            self._spool.book(file, size)
+            await _finished(partial(_write_all, file, pieces))
+        except BaseException as error:
+            self._remove([file])
+            if isinstance(error, OSError):
+                raise not_written(error) from None
+            raise
+        self._files[str(file.path)] = file
+        return Blob(path=str(file.path))
+
+    def drop(self, blobs: Iterable[Blob]) -> None:
+        """Delete what was kept of *blobs*. Does not wait for the file system."""
+        self._remove([file for each in blobs if each.path is not None and (file := self._files.pop(each.path, None)) is not None])
+
     def release(self, form: Form) -> None:
         """Delete the files of *form*: its call is over. Does not wait for the file system."""
-        paths = [file.blob.path for file in form.files if file.blob.path is not None]
-        self._remove([file for path in paths if (file := self._files.pop(path, None)) is not None])
+        self.drop([file.blob for file in form.files])
 
     async def close(self) -> None:
         """Return when everything that was released is gone."""
@@ -114,11 +140,7 @@ class _Reading:
         except BodyTooLarge as error:
             raise (error if error.param is not None else too_large(max_bytes)) from None
         except OSError as error:
-            _log.error("upload_not_written", error=errno.errorcode.get(error.errno or 0, type(error).__name__))
-            raise NoRoomForUpload(
-                "The upload could not be kept on this server's disk; its operator finds more in the log. Try again later.",
-                retry_after_s=30.0,
-            ) from None
+            raise not_written(error) from None
         if not parts.is_whole:
             seen = f"{len(parts.all)} parts came" if parts.all else "no part came"
             raise broken(f"it ended before its closing boundary ({seen}); it was cut, or the boundary is another one")
@@ -159,14 +181,34 @@ class _Reading:
         return Form(tuple(fields), tuple(files))
 
 
+def not_written(error: OSError) -> NoRoomForUpload:
+    """Return what a call is answered with whose upload could not be written; the log has *error*."""
+    _log.error("upload_not_written", error=errno.errorcode.get(error.errno or 0, type(error).__name__))
+    return NoRoomForUpload(
+        "The upload could not be kept on this server's disk; its operator finds more in the log. Try again later.",
+        retry_after_s=30.0,
+    )
+
+
 async def _in_thread(file: SpoolFile, data: bytearray, is_last: bool) -> None:  # noqa: FBT001  # a fact of the data
-    """Write *data*. A cancelled call waits for the thread, so that nothing is written to a file that is being deleted."""
+    """Write *data*."""
 
     def write() -> None:
         file.write(data)
         if is_last:
             file.finish()
 
+    await _finished(write)
+
+
+def _write_all(file: SpoolFile, pieces: Iterator[bytes]) -> None:
+    for piece in pieces:
+        file.write(piece)
+    file.finish()
+
+
+async def _finished(write: Callable[[], None]) -> None:
+    """Run *write* in a thread. A cancelled call waits for it, so that nothing is written to a file that is being deleted."""
     writing = asyncio.get_running_loop().run_in_executor(None, write)
     try:
         await asyncio.shield(writing)

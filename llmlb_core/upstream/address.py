@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,11 +38,23 @@ def parse_url(url: str, ca_file: Path | None = None) -> Address:
     Raises:
         SettingsInvalid: Says what was seen and what was expected.
     """
+    return parse_base_url(url, _before_version, ca_file)
+
+
+def parse_base_url(url: str, root: Callable[[str], str], ca_file: Path | None = None) -> Address:
+    """Return the address of *url*, whose path *root* makes the base path of.
+
+    Raises:
+        SettingsInvalid: As above.
+    """
     problem = url_problem(url)
     if problem is not None:
         raise SettingsInvalid(f"the endpoint's url {problem}")
     parts = urlsplit(url)
     assert parts.hostname is not None
     tls = client_context(ca_file) if parts.scheme == "https" else None
-    path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
-    return Address(parts.hostname, parts.port or (443 if tls else 80), parts.netloc.removesuffix(":"), path, tls)
+    return Address(parts.hostname, parts.port or (443 if tls else 80), parts.netloc.removesuffix(":"), root(parts.path), tls)
+
+
+def _before_version(path: str) -> str:
+    return path.rstrip("/").removesuffix("/v1").rstrip("/")

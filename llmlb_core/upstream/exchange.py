@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from llmlb_core.contracts.outlet import Outlet
+from llmlb_core.contracts.outlet import Sink
 from llmlb_core.contracts.streams import Identity, StreamReader
 from llmlb_core.domain.transcript import Transcript
 from llmlb_core.errors import CallError, EndpointFailed, EndpointTimeout
@@ -77,7 +77,7 @@ class Exchange(Incoming):
         del delivered, identity, is_capped
         return False
 
-    def attach(self, outlet: Outlet) -> None:
+    def attach(self, outlet: Sink) -> None:
         """Let what is held and what comes flow to *outlet*, whose head is out."""
         self._outlet = outlet
         outlet.source = self

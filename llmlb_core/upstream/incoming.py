@@ -6,7 +6,7 @@ import asyncio
 import math
 from abc import ABC, abstractmethod
 
-from llmlb_core.contracts.outlet import Outlet
+from llmlb_core.contracts.outlet import Sink
 from llmlb_core.domain.results import Usage
 from llmlb_core.errors import CallError
 from llmlb_core.upstream.limits import PLAIN_COMMIT_BYTES, READ_ERROR_BYTES, REFUSAL_BYTES, REFUSAL_S, Limits
@@ -36,7 +36,7 @@ class Incoming(ABC):
         """Expect an answer."""
         self._loop = loop
         self._limits = limits
-        self._outlet: Outlet | None = None
+        self._outlet: Sink | None = None
         self._held: bytes | bytearray = b""
         self._tail = b""
         self.is_complete = self._is_passed_on = False

@@ -58,9 +58,15 @@ def speaks_of_window(status: int, body: bytes) -> bool:
     return any(word in body for word in _WINDOW_WORDS)
 
 
+def speaks_of_filter(body: bytes) -> bool:
+    """Whether a refusal says that a filter of contents made it."""
+    body = body.lower()
+    return any(word in body for word in _FILTER_WORDS)
+
+
 def refusal(name: str, status: int, retry_after: str | None, body: bytes = b"") -> CallError:
     """Return what an answer with a *status* that is not passed on means for the call; *body* as far as it was read."""
-    if status == 403 and any(word in body.lower() for word in _FILTER_WORDS):
+    if status == 403 and speaks_of_filter(body):
         return ContentRejected(f"Endpoint '{name}' refused the request's content: {_told(body)}")
     wait_s = retry_after_s(retry_after)
     if status == 429:

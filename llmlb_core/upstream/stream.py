@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
-from llmlb_core.contracts.outlet import Outlet
+from llmlb_core.contracts.outlet import Sink
 from llmlb_core.contracts.streams import Identity, StreamReader
 from llmlb_core.domain.results import Usage
 from llmlb_core.domain.transcript import Transcript
@@ -147,7 +147,7 @@ class StreamExchange(Exchange):
             return EndpointTimeout(f"Endpoint '{name}' {told}.", code="first_token_timeout")
         return EndpointTimeout(f"Endpoint '{name}' did not begin its answer within {limits.head_s:g} s.")
 
-    def _pass_on(self, outlet: Outlet, data: bytes) -> None:
+    def _pass_on(self, outlet: Sink, data: bytes) -> None:
         """Pass whole events on to the client."""
         events = self._read(data)
         self.overdue_at = self._loop.time() + self._idle_s

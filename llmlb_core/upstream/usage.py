@@ -21,6 +21,7 @@ class MalformedAnswer(Exception):
 class _Details(msgspec.Struct):
     cached_tokens: _Count | None = None
     reasoning_tokens: _Count | None = None
+    thinking_tokens: _Count | None = None
 
 
 class _Usage(msgspec.Struct):
@@ -32,6 +33,8 @@ class _Usage(msgspec.Struct):
     completion_tokens_details: _Details | None = None
     input_tokens_details: _Details | None = None
     output_tokens_details: _Details | None = None
+    cache_read_input_tokens: _Count | None = None
+    cache_creation_input_tokens: _Count | None = None
 
 
 class _Answer(msgspec.Struct):
@@ -92,9 +95,14 @@ def _read(document: bytes) -> Usage | None:
 def _usage(told: _Usage) -> Usage:
     read = told.prompt_tokens_details or told.input_tokens_details
     written = told.completion_tokens_details or told.output_tokens_details
-    return Usage(
+    usage = Usage(
         prompt_tokens=told.prompt_tokens or told.input_tokens or 0,
         completion_tokens=told.completion_tokens or told.output_tokens or 0,
         cached_tokens=(read.cached_tokens or 0) if read is not None else 0,
-        reasoning_tokens=(written.reasoning_tokens or 0) if written is not None else 0,
+        reasoning_tokens=(written.reasoning_tokens or written.thinking_tokens or 0) if written is not None else 0,
     )
+    if told.prompt_tokens is None and told.cache_read_input_tokens is not None:
+        # Anthropic's input tokens are those that no cache had or was given.
+        usage.cached_tokens, usage.cache_written_tokens = told.cache_read_input_tokens, told.cache_creation_input_tokens or 0
+        usage.prompt_tokens += usage.cached_tokens + usage.cache_written_tokens
+    return usage

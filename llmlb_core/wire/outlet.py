@@ -42,6 +42,10 @@ class SocketOutlet(Outlet):
 
     # --- in
 
+    def announced_bytes(self) -> int | None:
+        """Return what ``content-length`` said."""
+        return self._message.length
+
     def body_at_once(self, max_bytes: int) -> bytes | None:
         """Return the whole request body where it came with the head."""
         message = self._message

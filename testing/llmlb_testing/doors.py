@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +35,13 @@ class Doors:
 
 
 @asynccontextmanager
-async def open_doors(settings: Settings) -> AsyncIterator[Doors]:
-    """Open a house with *settings* and both its doors; close everything at the end."""
+async def open_doors(settings: Settings, prepare: Callable[[House], None] | None = None) -> AsyncIterator[Doors]:
+    """Open a house with *settings* and both its doors; close everything at the end.
+
+    Args:
+        settings: Of the house.
+        prepare: Called with the house before it is opened: puts something into its registry that no plugin brings.
+    """
     from hypercorn.config import Config
 
     from llmlb_core.house import House
@@ -45,6 +50,8 @@ async def open_doors(settings: Settings) -> AsyncIterator[Doors]:
     from llmlb_core.wire.server import WireServer
 
     house = House(settings)
+    if prepare is not None:
+        prepare(house)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(house.open())
         app = create_app(house.settings, house=house)

@@ -39,6 +39,9 @@ from llmlb_core.endpoints.model_names import MAX_MODELS, capabilities_by_name, c
         ("e5", ["text_generation"]),
         ("qwen2-vl-7b", ["text_generation", "vision"]),
         ("llama-3.2-vision:11b", ["text_generation", "vision"]),
+        ("gpt-4o-audio-preview", ["text_generation", "audio"]),
+        ("Qwen2-Audio-7B-Instruct", ["text_generation", "audio"]),
+        ("audiocraft", ["text_generation"]),
         ("something-new", ["text_generation"]),
     ],
 )

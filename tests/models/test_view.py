@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from llmlb_core import Capability, Fit
+from types import SimpleNamespace
+
+from llmlb_core import Capability, Fit, Operation, Route
 from llmlb_core.models.catalogue import Catalogue
 from llmlb_core.models.choice import EngineChoice, NoEngine
-from llmlb_core.models.view import CatalogueView
+from llmlb_core.models.view import CatalogueView, chat_apis_of, with_chat_apis
 from llmlb_core.settings.sections import ModelSettings, Settings
 
 
@@ -32,3 +34,19 @@ def test_the_view_joins_models_instances_and_problems(tmp_path):
     )  # fmt: skip
     assert ((Capability.TEXT_GENERATION,), ("chat_completions", "completions", "responses")) == (good.capabilities, good.apis)
     assert (good, absent, None) == (view.find("G"), view.find("absent"), view.find("nothing"))
+
+
+def test_routes_of_conversations_are_those_of_the_dialects():
+    """Named by their paths; models of other kinds have none of them."""
+    dialect = SimpleNamespace(
+        routes=(
+            Route("/v1/talk/now", Operation.CHAT, Capability.TEXT_GENERATION),
+            Route("/v1/talk/count", Operation.COUNT_TOKENS, Capability.TEXT_GENERATION),
+        )
+    )
+
+    names = chat_apis_of([dialect])
+
+    assert ("talk_now",) == names
+    assert ["chat_completions", "talk_now"] == list(with_chat_apis({"chat_completions": None}, names))
+    assert ["embeddings"] == list(with_chat_apis({"embeddings": None}, names))

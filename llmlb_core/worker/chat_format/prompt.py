@@ -81,16 +81,19 @@ def render_chat(
     described = [tool.described() for tool in tools] if traits.takes_tools else []
     section = tool_section(tools) if tools and not described else ""
     variables: dict[str, object] = {"bos_token": model.facts.bos_token, "eos_token": model.facts.eos_token}
-    if request.reasoning_effort is not None:
-        variables |= {"reasoning_effort": request.reasoning_effort, "enable_thinking": request.reasoning_effort != "none"}
+    variables |= _thinking(request)
+    begun = request.messages[-1].text if request.continues and form == "free" else ""
     try:
-        messages = template_messages(request.messages, traits, system_section=section)
+        messages = template_messages(request.messages[:-1] if begun else request.messages, traits, system_section=section)
         text = template.render(messages, tools=described or None, variables=variables)
     except TemplateRefused as error:
         raise InvalidRequest(
             f"The chat template of model {model.id!r} refuses these messages: {error}", param="messages"
         ) from error
     opened = open_tags(text)
+    if begun:  # the answer begins so, and whatever was thought before it is over
+        text += (f"\n{opened[1]}\n\n" if opened else FINAL_CHANNEL if traits.is_harmony else "") + begun
+        opened = None
     if form != "free":
         # The grammar holds from the first token on, so whatever the template opened before the answer is closed here.
         text += f"\n{opened[1]}\n\n" if opened else FINAL_CHANNEL if traits.is_harmony else ""
@@ -103,5 +106,14 @@ def render_chat(
         add_special=not text.startswith((bos, *_BEGIN_TOKENS) if bos else _BEGIN_TOKENS),
         stop=("<|im_end|>",) if template.source == GENERIC_TEMPLATE else (),
         opened=opened,
-        is_harmony=traits.is_harmony and form == "free",
+        is_harmony=traits.is_harmony and form == "free" and not begun,
     )
+
+
+def _thinking(request: ChatRequest) -> dict[str, object]:
+    """Return what templates of models that think ask for: how much, and whether at all."""
+    effort, tokens = request.reasoning_effort, request.thinking_tokens
+    names: dict[str, object] = {} if effort is None else {"reasoning_effort": effort}
+    if effort is not None or tokens is not None:
+        names["enable_thinking"] = tokens > 0 if tokens is not None else effort != "none"
+    return names

@@ -13,9 +13,10 @@ class Stops(Parser):
     Of two that overlap, the one that is complete first wins, as it would one character at a time.
     """
 
-    def __init__(self, stops: Iterable[str]) -> None:
-        """Look for *stops*; empty ones are ignored."""
-        self._stops = tuple(stop for stop in stops if stop)
+    def __init__(self, stops: Iterable[str], own: Iterable[str] = ()) -> None:
+        """Look for *stops*, and for the model's *own*, which nobody is told of; empty ones are ignored."""
+        self._asked = frozenset(stops)
+        self._stops = tuple(stop for stop in (*self._asked, *own) if stop)
         self._held = ""
 
     def feed(self, text: str) -> list[Piece]:
@@ -23,11 +24,12 @@ class Stops(Parser):
         if self.is_done:
             return [Markup(text)]
         text = self._held + text
-        found = [(start + len(stop), start) for stop in self._stops if (start := text.find(stop)) >= 0]
+        found = [(start + len(stop), start, stop) for stop in self._stops if (start := text.find(stop)) >= 0]
         if found:
             self.is_done = True
             self._held = ""
-            start = min(found)[1]
+            _, start, stop = min(found)
+            self.stop = stop if stop in self._asked else None
             pieces: list[Piece] = [Text(text[:start])] if start else []
             return [*pieces, Markup(text[start:])]
         keep = held_length(text, self._stops)

@@ -66,7 +66,7 @@ class Answer:
             finish = "stop"
         if finish == "stop" and self._has_calls:
             finish = "tool_calls"
-        return Delta(choice=self._choice, finish=finish)
+        return Delta(choice=self._choice, finish=finish, stop=self._chain.stop)
 
     def _thinks(self, pieces: Sequence[Piece]) -> bool:
         """Whether the tokens that made *pieces* were reasoning; a delta without any continues what was before."""

@@ -55,6 +55,18 @@ def plan_chat(engine: TextEngine, model: LocalModel, request: ChatRequest) -> Pl
     return Plan(sequences, (prompt_tokens,))
 
 
+def count_chat(engine: TextEngine, model: LocalModel, request: ChatRequest) -> int:
+    """Return how many tokens the prompt of *request* has, however long it is; an image counts as the mark in its place.
+
+    Raises:
+        InvalidRequest: As ``plan_chat``.
+    """
+    request = evolve(request, messages=take_images(request.messages).messages)
+    tools = offered_tools(request.tools, request.tool_choice)
+    form, _ = _constraint(request, tools)
+    return engine.count_tokens(render_chat(engine, model, request, tools, form).text)
+
+
 def _constraint(request: ChatRequest, tools: tuple[OfferedTool, ...]) -> tuple[Form, str | None]:
     """Return what the model may write, and the schema that enforces it."""
     if tools and request.tool_choice.mode == "required":
@@ -80,4 +92,4 @@ def _parsers(request: ChatRequest, prompt: Prompt, tools: tuple[OfferedTool, ...
         parsers.append(TaggedReasoning(prompt.opened))
     if tools:
         parsers.append(ToolCalls(tools, is_parallel=request.parallel_tool_calls))
-    return (*parsers, Stops((*request.stop, *prompt.stop)))
+    return (*parsers, Stops(request.stop, prompt.stop))

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from llmlb_core.contracts.endpoint import Result
 from llmlb_core.contracts.engine import Cancel, EmbeddingEngine, Engine, TextEngine
 from llmlb_core.contracts.media_engines import ImageEngine, RerankEngine, SpeechEngine, TranscriptionEngine
-from llmlb_core.domain.chat import ChatRequest, CompletionRequest, EmbeddingRequest
+from llmlb_core.domain.chat import ChatRequest, CompletionRequest, CountRequest, EmbeddingRequest
 from llmlb_core.domain.media import ImageRequest, RerankRequest, SpeechRequest, TranscriptionRequest
 from llmlb_core.domain.models import LocalModel
 from llmlb_core.domain.requests import CanonicalRequest
@@ -17,6 +17,7 @@ from llmlb_core.errors import CapabilityMismatch, InvalidRequest
 from llmlb_core.worker.generation.chat import plan_chat
 from llmlb_core.worker.generation.choices import Choices
 from llmlb_core.worker.generation.completion import plan_completion
+from llmlb_core.worker.generation.counting import count
 from llmlb_core.worker.generation.drawing import draw
 from llmlb_core.worker.generation.embedding import embed
 from llmlb_core.worker.generation.features import check_features
@@ -29,9 +30,9 @@ from llmlb_core.worker.generation.transcription import transcribe
 async def generate(engine: Engine, model: LocalModel, request: CanonicalRequest, cancel: Cancel) -> AsyncGenerator[Result, None]:
     """Yield what *engine*, with *model* loaded, answers to *request*.
 
-    A text request gives deltas, one with ``finish`` per choice, and at last one delta with the usage of the whole call; an
-    embedding request gives one ``Vectors``, a ranking one ``Ranking``; speech, transcripts and pictures come piece by piece. What
-    is wrong with a request is raised before the first result.
+    A text request gives deltas, one with ``finish`` per choice, and at last one delta with the usage of the whole call; a count
+    gives the usage alone; an embedding request gives one ``Vectors``, a ranking one ``Ranking``; speech, transcripts and pictures
+    come piece by piece. What is wrong with a request is raised before the first result.
 
     Setting *cancel*, closing the iterator or cancelling the task stops the engine; no engine code runs any more when the iterator
     has ended. A text call stopped by *cancel* still yields its usage so far, marked partial.
@@ -63,6 +64,10 @@ def _results(engine: Engine, model: LocalModel, request: CanonicalRequest, cance
         if not isinstance(engine, TextEngine):
             raise _cannot(engine, model, "generates no text")
         return _text(engine, model, request, cancel)
+    if isinstance(request, CountRequest):
+        if not isinstance(engine, TextEngine):
+            raise _cannot(engine, model, "has no prompts to be counted")
+        return count(engine, model, request, cancel)
     for request_class, engine_class, method, cannot in _METHODS:
         if isinstance(request, request_class):
             if not isinstance(engine, engine_class):

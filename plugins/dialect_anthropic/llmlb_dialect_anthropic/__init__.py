@@ -1,7 +1,8 @@
 """Anthropic's Messages API, in front of every model and behind: clients that speak it, and servers that do.
 
-``dialect`` is what clients speak: ``decode`` reads bodies and checks them, ``render`` writes answers, ``stream`` reads those of servers
-that pass. ``server`` is the other half: canonical requests written for servers that speak it. The reference is Anthropic's public API.
+``dialect`` is what clients speak: ``decode`` reads bodies and checks them, ``render`` writes answers, ``stream`` reads those of
+servers that pass. ``server`` is the other half: canonical requests written for servers that speak it. The reference is Anthropic's
+public API.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from llmlb_core import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from llmlb_core import Dialect
+    from llmlb_core import Dialect, ServerDialect
 
 
-class AnthropicPlugin:
-    """The dialect, both ways."""
+@hookimpl
+def llmlb_dialects() -> Iterable[Dialect | ServerDialect]:
+    """Contribute the dialect ``anthropic``, both halves."""
+    from llmlb_dialect_anthropic.dialect import AnthropicDialect
+    from llmlb_dialect_anthropic.server.dialect import AnthropicServerDialect
 
-    @hookimpl
-    def llmlb_dialects(self) -> Iterable[Dialect]:
-        """Contribute the dialect ``anthropic``."""
-        return []
+    return [AnthropicDialect(), AnthropicServerDialect()]

@@ -12,11 +12,13 @@ from llmlb_core import (
     Decoded,
     Dialect,
     Form,
+    FormFile,
     ImageReference,
     Operation,
     Renderer,
     Route,
     RoutingFields,
+    SoundReference,
     StreamReader,
 )
 from llmlb_core.errors import CallError, InvalidRequest
@@ -45,6 +47,7 @@ from llmlb_dialect_openai.render.response_answer import ResponseAnswer
 from llmlb_dialect_openai.render.response_stream import ResponseStream
 from llmlb_dialect_openai.render.speech import SpeechAnswer, SpeechStream
 from llmlb_dialect_openai.render.transcription import TranscriptAnswer, TranscriptStream
+from llmlb_dialect_openai.sounds import sounds_of, transcript_of, transcription, with_texts
 from llmlb_dialect_openai.stream.chunks import ChunkReader
 from llmlb_dialect_openai.stream.media import MEDIA, MediaReader
 from llmlb_dialect_openai.stream.response import ResponseReader
@@ -54,8 +57,12 @@ RESTART = b'event: llmlb.restart\ndata: {"object":"llmlb.restart","choices":[]}\
 """The answer so far is void, another one follows from its beginning, with ids of its own."""
 
 AUDIO_BYTES = 25 * 1024 * 1024
+CHAT_BYTES = 36 * 1024 * 1024
+"""A recording of that size in base64, and 2.6 MB of text; `[server] max_body_bytes` may be less."""
 IMAGE_BYTES = 4 * 1024 * 1024
 """Of each picture; an edit takes up to 16 and a mask."""
+
+SOUND_MARK = b'"input_audio"'
 
 _DECODERS: dict[Operation, Callable[[Fields], Decoded]] = {
     Operation.CHAT: decode_chat,
@@ -113,10 +120,24 @@ class OpenAIDialect(Dialect):
 
     name: ClassVar[str] = "openai"
     routes: tuple[Route, ...] = (
-        Route("/v1/chat/completions", Operation.CHAT, Capability.TEXT_GENERATION, image_mark=b'"image_url"'),
+        Route(
+            "/v1/chat/completions",
+            Operation.CHAT,
+            Capability.TEXT_GENERATION,
+            CHAT_BYTES,
+            image_mark=b'"image_url"',
+            sound_mark=SOUND_MARK,
+        ),
         Route("/v1/completions", Operation.COMPLETION, Capability.TEXT_GENERATION),
         Route("/v1/embeddings", Operation.EMBEDDING, Capability.EMBEDDING),
-        Route("/v1/responses", Operation.RESPONSE, Capability.TEXT_GENERATION, image_mark=b'"input_image"'),
+        Route(
+            "/v1/responses",
+            Operation.RESPONSE,
+            Capability.TEXT_GENERATION,
+            CHAT_BYTES,
+            image_mark=b'"input_image"',
+            sound_mark=SOUND_MARK,
+        ),
         Route("/v1/rerank", Operation.RERANK, Capability.RERANK),
         Route("/v1/audio/speech", Operation.SPEECH, Capability.TEXT_TO_SPEECH),
         Route("/v1/audio/transcriptions", Operation.TRANSCRIPTION, Capability.SPEECH_TO_TEXT, AUDIO_BYTES, takes_form=True),
@@ -163,6 +184,24 @@ class OpenAIDialect(Dialect):
         """Write *urls* where the images' URLs stand."""
         del route
         return with_images(body, urls)
+
+    def sounds(self, route: Route, body: bytes) -> tuple[SoundReference, ...]:
+        """Look at the types of the parts of messages, as ``images`` does."""
+        del route
+        return sounds_of(body)
+
+    def with_texts(self, route: Route, body: bytes, texts: Sequence[str]) -> bytes:
+        """Write *texts* where the recordings stand."""
+        del route
+        return with_texts(body, texts)
+
+    def transcription(self, model: str, file: FormFile) -> Form:
+        """Return a form for ``/v1/audio/transcriptions``."""
+        return transcription(model, file)
+
+    def transcript(self, answer: bytes) -> str:
+        """Return its ``text``."""
+        return transcript_of(answer)
 
     def renderer(self, call: Call, model: str) -> Renderer:
         """Return the renderer of *call*: events where it asked for a stream, else one object."""

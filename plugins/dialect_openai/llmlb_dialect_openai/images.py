@@ -24,18 +24,19 @@ class _Place:
 
 def images_of(body: bytes) -> tuple[ImageReference, ...]:
     """Return the images in messages of *body*; a body that is not as it should be has none."""
-    return tuple(ImageReference(place.holder[place.key], place.param) for place in _places(_load(body)))
+    return tuple(ImageReference(place.holder[place.key], place.param) for place in _places(load(body)))
 
 
 def with_images(body: bytes, urls: Sequence[str]) -> bytes:
     """Return *body* with *urls* in place of those of ``images_of``."""
-    document = _load(body)
+    document = load(body)
     for place, url in zip(_places(document), urls, strict=True):
         place.holder[place.key] = url
     return orjson.dumps(document)
 
 
-def _load(body: bytes) -> dict[str, Any]:
+def load(body: bytes) -> dict[str, Any]:
+    """Return the object that *body* is; an empty one where it is none."""
     try:
         document: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -46,8 +47,8 @@ def _load(body: bytes) -> dict[str, Any]:
 def _places(document: dict[str, Any]) -> Iterator[_Place]:
     """Yield the places of URLs: of chat, in an object or (as some clients write it) bare; of responses, bare."""
     for name in ("messages", "input"):
-        for at, message in _objects(document.get(name)):
-            for part_at, part in _objects(message.get("content")):
+        for at, message in objects_of(document.get(name)):
+            for part_at, part in objects_of(message.get("content")):
                 if part.get("type") not in _PARTS:
                     continue
                 where = f"{name}[{at}].content[{part_at}].image_url"
@@ -58,7 +59,7 @@ def _places(document: dict[str, Any]) -> Iterator[_Place]:
                     yield _Place(source, "url", f"{where}.url")
 
 
-def _objects(value: object) -> Iterator[tuple[int, dict[str, Any]]]:
+def objects_of(value: object) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the objects of a list with their places; nothing where it is none."""
     if isinstance(value, list):
         for at, each in enumerate(value):

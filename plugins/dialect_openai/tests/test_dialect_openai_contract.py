@@ -71,6 +71,15 @@ class TestOpenAIDialect(DialectContract):
         """A body for each."""
         return copy.deepcopy(BODIES)
 
+    @pytest.fixture
+    def spoken_bodies(self) -> dict[str, list[dict[str, Any]]]:
+        """Two recordings with a text between them."""
+        sound = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
+        return {
+            path: [{"model": "m", name: [{"role": "user", "content": [sound, {"type": kind, "text": "and"}, sound]}]}]
+            for path, name, kind in (("/v1/chat/completions", "messages", "text"), ("/v1/responses", "input", "input_text"))
+        }
+
 
 class TestOpenAIDialectPlugin(PluginContract):
     """The package."""

@@ -12,6 +12,7 @@ _WORDS: dict[str, Capability] = {
         Capability.TEXT_GENERATION,
     ),
     **dict.fromkeys(("vlm", "image_understanding", "input_image", "multimodal"), Capability.VISION),
+    **dict.fromkeys(("audio_understanding", "audio_input", "input_audio"), Capability.AUDIO),
     **dict.fromkeys(("embed", "embeddings"), Capability.EMBEDDING),
     **dict.fromkeys(("audio_transcription", "transcription", "transcribe", "asr"), Capability.SPEECH_TO_TEXT),
     **dict.fromkeys(("audio_speech", "speech", "tts"), Capability.TEXT_TO_SPEECH),
@@ -30,9 +31,9 @@ _APIS: dict[Capability, tuple[str, ...]] = {
 
 
 def capabilities_of(words: Iterable[str]) -> tuple[Capability, ...] | None:
-    """Return what *words* mean, without repeats; None where none of them is known. Who sees can also speak of it."""
+    """Return what *words* mean, without repeats; None where none of them is known. Who sees or hears can also speak of it."""
     found = [_WORDS[word] for word in (word.lower().replace("-", "_") for word in words) if word in _WORDS]
-    if Capability.VISION in found:
+    if Capability.VISION in found or Capability.AUDIO in found:
         found.insert(0, Capability.TEXT_GENERATION)
     return tuple(dict.fromkeys(found)) or None
 

@@ -24,6 +24,7 @@ class _Slot(msgspec.Struct):
 
 class _Modalities(msgspec.Struct, frozen=True):
     vision: bool = False
+    audio: bool = False
 
 
 class _Props(msgspec.Struct):
@@ -119,8 +120,9 @@ class LlamaCpp(OpenAICompatible):
 def _remote(entry: _Entry, words: Sequence[str], props: _Props | None) -> RemoteModel:
     """Join what the list says with the properties, which tell whether it sees."""
     capabilities = capabilities_of(words)
-    if capabilities and props and props.modalities.vision:
-        capabilities = tuple(dict.fromkeys((*capabilities, Capability.VISION)))
+    if capabilities and props:
+        told = {Capability.VISION: props.modalities.vision, Capability.AUDIO: props.modalities.audio}
+        capabilities = tuple(dict.fromkeys((*capabilities, *(each for each, can in told.items() if can))))
     meta = entry.meta or _Meta()
     return RemoteModel(
         entry.id,

@@ -13,6 +13,8 @@ from llmlb_endpoint_servers.abilities import apis_of, capabilities_of
 from llmlb_endpoint_servers.refusals import read_refusal
 
 _AT_A_TIME = 200
+_INPUTS = ("image", "audio")
+"""Kinds of input that are abilities of their own."""
 
 
 class ListedModel(msgspec.Struct):
@@ -47,8 +49,8 @@ class ListedModel(msgspec.Struct):
         """What it says that the model can do: a list, or an object of booleans, or modalities, or one word for its type."""
         found = _names(self.capabilities)
         if isinstance(self.architecture, dict):
-            found += [f"input_{each}" for each in _names(self.architecture.get("input_modalities")) if each == "image"]
-            found += _names(self.architecture.get("output_modalities"))
+            found += [f"input_{each}" for each in _names(self.architecture.get("input_modalities")) if each in _INPUTS]
+            found += [each for each in _names(self.architecture.get("output_modalities")) if each != "audio"]  # that is no hearing
         return found or ([self.type] if isinstance(self.type, str) else [])
 
 

@@ -16,6 +16,7 @@ class _Model(msgspec.Struct):
     model_path: str
     is_generation: bool
     has_image_understanding: bool | None = None
+    has_audio_understanding: bool | None = None
 
 
 class _State(msgspec.Struct):
@@ -57,14 +58,16 @@ class SGLang(OpenAICompatible):
         return await _model(server) is not None
 
     async def list_models(self, server: Server) -> Sequence[RemoteModel]:
-        """Its models with ``max_model_len``; the description says whether it generates or embeds, and sees."""
+        """Its models with ``max_model_len``; the description says whether it generates or embeds, sees and hears."""
         model = await _model(server)
+        capabilities: tuple[Capability, ...] | None
         if model is None:
             capabilities = None
         elif not model.is_generation:
             capabilities = (Capability.EMBEDDING,)
         else:
-            capabilities = (Capability.TEXT_GENERATION, *((Capability.VISION,) if model.has_image_understanding else ()))
+            told = {Capability.VISION: model.has_image_understanding, Capability.AUDIO: model.has_audio_understanding}
+            capabilities = (Capability.TEXT_GENERATION, *(each for each, can in told.items() if can))
         apis = apis_of(capabilities) if capabilities else None
         return [attrs.evolve(remote(each), capabilities=capabilities, apis=apis, is_ready=True) for each in await listed(server)]
 

@@ -14,7 +14,7 @@ from llmlb_core.errors import AnswerUnexpected, EndpointBusy, EndpointFailed, Se
 
 RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.json"))
 KINDS = {kind.name: kind for kind in llmlb_endpoints()}
-TEXT, VISION, EMBEDDING = Capability.TEXT_GENERATION, Capability.VISION, Capability.EMBEDDING
+TEXT, VISION, AUDIO, EMBEDDING = Capability.TEXT_GENERATION, Capability.VISION, Capability.AUDIO, Capability.EMBEDDING
 
 
 def recorded(name):
@@ -201,6 +201,36 @@ async def test_a_list_in_the_other_shape_is_read_too():
     server = RecordedServer({"GET /v1/models": {"json": {"models": [{"name": "a"}, {"model": "b"}, {"id": ""}, {}]}}})
 
     assert ["a", "b"] == [each.id for each in await KINDS["openai_compatible"].list_models(server)]
+
+
+async def test_a_list_tells_who_takes_sound():
+    """As an ability, an input or a flag; a model that only speaks takes none."""
+    listed = {
+        "ability": {"capabilities": ["completion", "audio"]},
+        "flag": {"capabilities": {"completion_chat": True, "audio": True, "vision": False}},
+        "input": {"architecture": {"input_modalities": ["text", "image", "audio"], "output_modalities": ["text"]}},
+        "speaks": {"architecture": {"input_modalities": ["text"], "output_modalities": ["text", "audio"]}},
+    }
+    server = RecordedServer({"GET /v1/models": {"json": {"data": [{"id": name, **more} for name, more in listed.items()]}}})
+
+    models = {each.id: each.capabilities for each in await KINDS["openai_compatible"].list_models(server)}
+
+    assert {"ability": (TEXT, AUDIO), "flag": (TEXT, AUDIO), "input": (TEXT, VISION, AUDIO), "speaks": (TEXT,)} == models
+
+
+@pytest.mark.parametrize(
+    ("name", "question", "members"),
+    [
+        ("llamacpp", "GET /props", {"modalities": {"vision": True, "audio": True}}),
+        ("sglang", "GET /get_model_info", {"has_image_understanding": True, "has_audio_understanding": True}),
+    ],
+)
+async def test_a_description_tells_who_takes_sound(name, question, members):
+    """llama.cpp's properties, and SGLang's description of its model."""
+    server = recorded(name)
+    server.answers[question]["json"] |= members
+
+    assert [(TEXT, VISION, AUDIO)] == [each.capabilities for each in await KINDS[name].list_models(server)]
 
 
 async def test_an_unlisted_server_is_watched_by_its_traffic():

@@ -8,8 +8,25 @@ from typing import Any
 
 import pytest
 
-from llmlb_core import ChatRequest, CompletionRequest, Decoded, Dialect, EmbeddingRequest, Operation, Route, RoutingFields
-from llmlb_core.errors import InvalidRequest
+from llmlb_core import (
+    Blob,
+    Call,
+    ChatRequest,
+    CompletionRequest,
+    Decoded,
+    Dialect,
+    EmbeddingRequest,
+    FormFile,
+    Head,
+    Operation,
+    Principal,
+    Route,
+    RoutingFields,
+    TranscriptFacts,
+    TranscriptionRequest,
+    TranscriptSegment,
+)
+from llmlb_core.errors import EndpointFailed, InvalidRequest
 from llmlb_testing import nasty
 from llmlb_testing.answers import encode, text_routes
 from llmlb_testing.contracts.reading import ReadingContract
@@ -29,8 +46,14 @@ class DialectContract(RenderingContract, ReadingContract):
     """Rules of ``llmlb_core.Dialect``, ``Renderer`` and ``StreamReader``.
 
     Needs the fixtures ``dialect`` and ``bodies``: valid request bodies by path, for every route of text at least one; rich ones,
-    which use every parameter, find the most, and where a route streams one should ask for that.
+    which use every parameter, find the most, and where a route streams one should ask for that. A dialect that knows recordings
+    needs ``spoken_bodies`` as well, with one for every route that has a ``sound_mark``.
     """
+
+    @pytest.fixture
+    def spoken_bodies(self) -> Bodies:
+        """Bodies with recordings, by path."""
+        return {}
 
     def test_its_routes_are_exact_paths(self, dialect: Dialect) -> None:
         """The path chooses dialect and route, once, before the body is read; its limit is what may be read then."""
@@ -49,6 +72,54 @@ class DialectContract(RenderingContract, ReadingContract):
                 assert not found or (route.image_mark and route.image_mark in body)
                 urls = [f"https://example/{place}" for place, _ in enumerate(found)]
                 assert not found or [each.url for each in dialect.images(route, dialect.with_images(route, body, urls))] == urls
+
+    def test_recordings_are_looked_for_in_anything(self, dialect: Dialect, bodies: Bodies) -> None:
+        """As images are: a body without the route's mark has none, nor has one that is no request."""
+        for route in text_routes(dialect):
+            for body in (b"", b"{", b"[]", b"null", b"\xff", *(encode(each) for each in bodies[route.path])):
+                found = dialect.sounds(route, body)
+
+                assert not found or (route.sound_mark and route.sound_mark in body)
+
+    def test_texts_stand_where_recordings_stood(self, dialect: Dialect, spoken_bodies: Bodies) -> None:
+        """In order, and then the body has none any more and can be decoded."""
+        for route in text_routes(dialect):
+            examples = spoken_bodies.get(route.path, ())
+            assert bool(route.sound_mark) == bool(examples), f"{route.path} needs bodies with recordings where it has a sound_mark"
+            for body in map(encode, examples):
+                found = dialect.sounds(route, body)
+                texts = [f"said {place}" for place, _ in enumerate(found)]
+                written = dialect.with_texts(route, body, texts)
+
+                assert found
+                assert route.sound_mark in body
+                assert len({each.param for each in found}) == len(found)
+                assert not dialect.sounds(route, written)
+                places = [written.index(text.encode()) for text in texts]
+                assert places == sorted(places)
+                assert isinstance(dialect.decode(route, written).request, REQUESTS[route.operation])
+
+    def test_a_recording_can_be_asked_for_its_text(self, dialect: Dialect) -> None:
+        """Where it has a route of transcriptions: its form is read by itself, and so is its plain answer."""
+        for route in dialect.routes:
+            if route.operation is not Operation.TRANSCRIPTION:
+                continue
+            file = FormFile("file", "a.wav", "audio/wav", Blob(b"RIFF"))
+            form = dialect.transcription("listener", file)
+            fields, request = dialect.parse_form(route, form), dialect.decode_form(route, form).request
+            head, principal = Head("POST", route.path, "", {}, "127.0.0.1", 0.0), Principal("key:test")
+            call = Call("req-test", head, route, dialect, b"", "listener", False, principal, 1e9, fields, request, form=form)
+            renderer = dialect.renderer(call, "listener")
+            told = [TranscriptSegment(0.0, 1.0, " Hello,"), TranscriptSegment(1.0, 2.0, " world."), TranscriptFacts("en", 2.0)]
+            answer = b"".join(renderer.feed(each) for each in told) + renderer.end()
+
+            assert (fields.model, bool(fields.stream)) == ("listener", False)
+            assert isinstance(request, TranscriptionRequest)
+            assert request.audio.read() == b"RIFF"
+            assert dialect.transcript(answer).strip() == "Hello, world."
+            for wrong in (b"", b"\xff", b"[]", b"{}", b'{"text": 1}'):
+                with pytest.raises(EndpointFailed):
+                    dialect.transcript(wrong)
 
     def test_there_is_a_body_for_every_route_of_text(self, dialect: Dialect, bodies: Bodies) -> None:
         """Else the kit would show little."""

@@ -224,3 +224,44 @@ def test_effort_of_reasoning_reaches_templates_that_know_it(model, chat):
     ]
 
     assert ["unset unset", "none False", "high True"] == texts
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_an_answer_that_was_begun_ends_the_prompt(prompt_of, chat, name):
+    """The model goes on with it, in its own turn; thinking that the template opened is over."""
+    asked = chat(*CONVERSATION, ("assistant", "It is"))
+
+    prompt = prompt_of(name, evolve(asked, continues=True))
+
+    assert GOLDEN[name] + ("\n</think>\n\n" if name == "thinker" else "") + "It is" == prompt.text
+    assert prompt.opened is None
+
+
+def test_an_answer_of_a_fixed_form_is_not_gone_on_with(prompt_of, chat):
+    """Its grammar holds from the first token on: what was begun is a turn that is over."""
+    asked = chat(*CONVERSATION, ("assistant", "It is"))
+
+    prompt = prompt_of("smol", evolve(asked, continues=True), form="json")
+
+    assert prompt.text.endswith("It is<|im_end|>\n<|im_start|>assistant\n")
+
+
+@pytest.mark.parametrize(
+    ("effort", "tokens", "expected"),
+    [
+        (None, None, "as it likes"),
+        ("none", None, "no"),
+        ("low", None, "yes"),
+        (None, 0, "no"),
+        (None, 2048, "yes"),
+        ("high", 0, "no"),
+    ],
+)
+def test_whether_to_think_is_told_to_templates_that_ask(model, chat, effort, tokens, expected):
+    """By effort or by a number of tokens; the number is what counts where there are both."""
+    source = "{{ 'as it likes' if enable_thinking is not defined else 'yes' if enable_thinking else 'no' }}"
+    asked = evolve(chat(*CONVERSATION), reasoning_effort=effort, thinking_tokens=tokens)
+
+    prompt = render_chat(Silent(), evolve(model, chat_template=source), asked)
+
+    assert expected == prompt.text

@@ -58,3 +58,14 @@ def test_held_length_is_the_longest_possible_beginning(text, markers):
     expected = max([n for m in markers for n in range(1, len(m)) if n <= len(text) and m.startswith(text[-n:])], default=0)
 
     assert expected == held_length(text, markers)
+
+
+def test_the_callers_stop_string_is_named_and_the_models_own_is_not():
+    """Whoever asked for it may be told which one it was; nobody knows of the others."""
+    asked, own = Stops(["END", "FIN"], ["<|end|>"]), Stops(["END"], ["<|end|>"])
+
+    asked.feed("a FIN b")
+    own.feed("a <|end|>")
+
+    assert (True, "FIN") == (asked.is_done, asked.stop)
+    assert (True, None) == (own.is_done, own.stop)

@@ -5,7 +5,17 @@ import json
 import pytest
 from attrs import evolve
 
-from llmlb_core import LocalModel, ModelFacts, ResponseFormat, Sampling, TextDelta, TokenLogprob, Tool, ToolChoice
+from llmlb_core import (
+    CountRequest,
+    LocalModel,
+    ModelFacts,
+    ResponseFormat,
+    Sampling,
+    TextDelta,
+    TokenLogprob,
+    Tool,
+    ToolChoice,
+)
 from llmlb_core.errors import EngineFailed, InvalidRequest
 
 WEATHER = Tool("get_weather", "Weather.", '{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}')
@@ -205,3 +215,36 @@ async def test_a_schema_that_the_engine_refuses_is_named_as_the_client_wrote_it(
         await ask(engine, chat(**asked))
 
     assert param == caught.value.param
+
+
+async def test_the_stop_string_that_ended_an_answer_is_named(ask, engine_class, chat):
+    """On the delta that finishes the choice; without one there is none."""
+    stopped = await ask(engine_class(characters("one END two")), chat(stop=("END", "never")))
+    whole = await ask(engine_class(characters("one")), chat(stop=("END",)))
+
+    assert ["END"] == [delta.stop for delta in stopped.deltas if delta.finish]
+    assert [None] == [delta.stop for delta in whole.deltas if delta.finish]
+
+
+async def test_a_prompt_is_counted_and_nothing_is_generated(ask, engine_class, chat):
+    """As long as it is, also beyond what the model reads; tools are a part of it."""
+    engine = engine_class(characters("No."))
+
+    short = await ask(engine, CountRequest(chat=chat()))
+    offered = await ask(engine, CountRequest(chat=chat(tools=TOOLS)))
+    long = await ask(engine, CountRequest(chat=chat("word " * 5000)))
+
+    assert 1 == len(short.deltas)
+    assert 0 < short.usage.prompt_tokens < offered.usage.prompt_tokens
+    assert long.usage.prompt_tokens >= 5000 > engine.context
+    assert [] == engine.requests
+
+
+async def test_a_count_is_what_the_answer_says_of_its_prompt(ask, engine_class, chat):
+    """The same template, the same tokenizer."""
+    engine = engine_class(characters("No."))
+
+    counted = await ask(engine, CountRequest(chat=chat(tools=TOOLS)))
+    answered = await ask(engine, chat(tools=TOOLS))
+
+    assert counted.usage.prompt_tokens == answered.usage.prompt_tokens

@@ -1,0 +1,1 @@
+"""Request bodies, read whole and checked."""

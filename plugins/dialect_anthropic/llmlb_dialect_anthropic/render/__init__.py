@@ -1,0 +1,1 @@
+"""Answers, written: plain ones as one object, streams as events."""

@@ -1,0 +1,1 @@
+"""The dialect as servers of providers speak it: requests written, answers read."""

@@ -1,0 +1,1 @@
+"""Streams of servers that speak Anthropic's API, read while they pass."""
