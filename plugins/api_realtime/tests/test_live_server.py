@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
+import subprocess
+import sys
 import urllib.request
+import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,8 +85,7 @@ async def test_two_sentences_with_a_pause_are_written_down_word_for_word(server,
     async with asyncio.timeout(DEADLINE_S):
         while True:
             kept = json.loads(await asyncio.to_thread(lambda: urllib.request.urlopen(request, timeout=10).read()))["requests"]
-            kept = [each for each in kept if "/v1/audio/transcriptions" in json.dumps(each)]
-            if len(kept) >= 2:
+            if [("transcription", "whisper-1", 200)] * 2 == [(each["operation"], each["model"], each["status"]) for each in kept]:
                 break
             await asyncio.sleep(0.2)  # the history is written in batches
 
@@ -160,3 +164,23 @@ async def test_a_server_that_is_told_to_stop_finishes_the_sentence(whisper, sent
         assert 0 == await asyncio.to_thread(own.stop)
     finally:
         own.kill()
+
+
+@pytest.mark.model
+def test_the_documented_client_prints_what_was_said(server, sentences, silence, tmp_path):
+    """The example of the page, as printed there, with a recording of two sentences."""
+    page = Path(__file__).parents[3] / "docs" / "explanation" / "media.md"
+    (program,) = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    with wave.open(str(tmp_path / "speech.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(24_000)
+        file.writeframes(sentences[0] + silence(0.8) + sentences[1])
+    env = {**os.environ, "LLMLB_URL": server.url, "LLMLB_API_KEY": server.key}
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert 0 == done.returncode, done.stderr
+    assert [words(text) for text in SENTENCES] == [words(line) for line in done.stdout.splitlines()]
