@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -117,11 +118,12 @@ class Session:
             if over.error is not None:
                 self._outbox.put(error_event(over.error))
             self._outbox.end()
-            async with asyncio.timeout(FLUSH_S):
-                await asyncio.wait([sender])
-        except (SessionOver, TimeoutError):
+            await asyncio.wait([sender], timeout=FLUSH_S)
+        except SessionOver:
             pass  # the client does not read: it is closed without the rest
-        await self._socket.close(over.close_code, str(over))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_S):
+                await self._socket.close(over.close_code, str(over))
 
 
 def _expired(after_s: float) -> SessionOver:

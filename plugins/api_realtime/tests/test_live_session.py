@@ -11,6 +11,8 @@ import wave
 
 import openai
 import pytest
+from llmlb_api_realtime.session import Session, Surroundings
+from llmlb_api_realtime.settings import RealtimeSettings
 from llmlb_testing.forms import read_form
 from llmlb_testing.upstream import plain
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -27,6 +29,18 @@ def records_of(server):
     records = Records()
     server.doors.house.pipeline.record._feedbacks = {"test": records}
     return records
+
+
+async def opened_in_time(server):
+    """Return when there is room for a session."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            try:
+                await server.open()
+            except InvalidStatus:
+                await asyncio.sleep(0.05)
+            else:
+                return
 
 
 async def test_what_is_said_between_pauses_is_written_down_in_order(serve, said, tone, silence):
@@ -280,13 +294,7 @@ async def test_the_number_of_sessions_is_bounded(serve, said):
     assert 503 == caught.value.response.status_code
     assert b"too_many_sessions" in caught.value.response.body
     assert "5" == caught.value.response.headers["retry-after"]
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            try:
-                await server.open()
-                break
-            except InvalidStatus:
-                await asyncio.sleep(0.01)
+    await opened_in_time(server)
 
 
 @pytest.mark.parametrize(
@@ -299,6 +307,30 @@ async def test_a_session_ends_when_its_time_is_over(serve, said, settings, code)
 
     assert (1008, code) == await client.closed()
     assert code == client.events[-1]["error"]["code"]
+
+
+async def test_a_client_that_reads_nothing_is_given_up():
+    """What it leaves unread is bounded: its session ends, with 1008."""
+
+    class Stuffed:
+        closed = None
+
+        async def receive(self):
+            await asyncio.sleep(0)
+            return "no JSON"
+
+        async def send(self, data):
+            await asyncio.Event().wait()
+
+        async def close(self, code, reason=""):
+            self.closed = code, reason
+
+    socket = Stuffed()
+    around = Surroundings(RealtimeSettings(), None, asyncio.Event())
+    async with asyncio.timeout(DEADLINE_S):
+        await Session(around, socket, None, is_beta=False).run(None)
+
+    assert (1008, "client_reads_nothing") == socket.closed
 
 
 async def test_a_server_that_stops_finishes_the_utterance(serve, said, tone):
