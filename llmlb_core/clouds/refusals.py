@@ -43,11 +43,13 @@ def read_error_of(name: str, dialect: ServerDialect) -> Callable[[int, Mapping[s
         if status == 403 and speaks_of_filter(body):
             return ContentRejected(f"The provider '{name}' refused the request's content{words}.", extras=extras)
         error = _OF_KEY.get(status)
+        wait_s = told.retry_after_s if told is not None else None
         if error is not None:
-            return error(f"The provider '{name}' answered {status}{words}.{_HINTS.get(status, '')}", extras=extras)
+            why = f"The provider '{name}' answered {status}{words}.{_HINTS.get(status, '')}"
+            return error(why, extras=extras, retry_after_s=wait_s)
         if status in _TIMEOUTS:
             return EndpointTimeout(f"The provider '{name}' did not answer in time ({status}){words}.", extras=extras)
-        failed = CloudFailed(f"The provider '{name}' failed ({status}){words}.", extras=extras)
+        failed = CloudFailed(f"The provider '{name}' failed ({status}){words}.", extras=extras, retry_after_s=wait_s)
         failed.may_pass = status not in _NOT_IN_A_MOMENT and status >= 500
         return failed
 

@@ -44,6 +44,7 @@ class Refusal:
         code: The provider's code, where it has one beside the type.
         param: What of the request it complains of, in the provider's words.
         status: The HTTP status that it stands for, where the document says so: events in a stream have no other.
+        retry_after_s: When to try again, where the document says so and not a header.
     """
 
     message: str
@@ -51,6 +52,7 @@ class Refusal:
     code: str = ""
     param: str | None = None
     status: int | None = None
+    retry_after_s: float | None = None
 
 
 class AnswerReader(StreamReader):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 BLANK_LINES = (b"\n\n", b"\n\r\n", b"\r\r")
 """How events end; CRLF CRLF holds the second."""
-_BETWEEN = re.compile(rb"((?:\r\n|\r|\n)(?:\r\n|\r|\n)+)")
+_BETWEEN = re.compile(rb"((?:\r\n|\r(?!\n)|\n)(?:\r\n|\r(?!\n)|\n)+)")  # one CRLF is never two line ends
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 

@@ -218,6 +218,28 @@ def test_the_route_is_listed(live_server):
     assert "messages" in listed["supported_apis"]
 
 
+def test_the_beta_routes_are_the_same(claude):
+    """They differ by a query, as what is built on the client calls them."""
+    answer = claude.beta.messages.create(model="echo", max_tokens=20, messages=ASK, betas=["context-1m-2025-08-07"])
+    counted = claude.beta.messages.count_tokens(model="echo", messages=ASK)
+
+    assert ASK[0]["content"] == answer.content[0].text
+    assert counted.input_tokens == prompt_tokens(answer.usage)
+
+
+def test_a_bearer_token_is_taken_too(live_server):
+    """As ``ANTHROPIC_AUTH_TOKEN`` sends it."""
+    with anthropic.Anthropic(base_url=live_server.url, api_key=None, auth_token=live_server.key, max_retries=0) as client:
+        answer = client.messages.create(model="echo", max_tokens=20, messages=ASK)
+
+    assert "end_turn" == answer.stop_reason
+
+
+def test_models_are_listed_by_their_names(claude):
+    """In OpenAI's form, of which the client reads the names."""
+    assert {"smollm2", "echo"} <= {model.id for model in claude.models.list().data}
+
+
 async def test_the_asynchronous_client_works_alike(async_claude):
     """Plain, streamed, counted."""
     plain = await async_claude.messages.create(model="echo", max_tokens=20, messages=ASK)

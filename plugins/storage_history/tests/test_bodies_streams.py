@@ -168,3 +168,67 @@ def test_halves_of_an_emoji_become_one():
     stream = b'data: {"choices": [{"delta": {"content": "\\ud83d"}}]}\n\ndata: {"choices": [{"delta": {"content": "\\ude00"}}]}\n\n'
 
     assert "\N{GRINNING FACE}" == json.loads(dump(document(stream)))["choices"][0]["message"]["content"]
+
+
+def message(*events):
+    """Return a stream of events that have a type each."""
+    return b"".join(b"event: %s\ndata: %s\n\n" % (event["type"].encode(), json.dumps(event).encode()) for event in events)
+
+
+MESSAGE = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None}
+MESSAGE_START = {"type": "message_start", "message": {**MESSAGE, "usage": {"input_tokens": 5, "output_tokens": 1}}}
+
+
+def begin(index, **block):
+    return {"type": "content_block_start", "index": index, "content_block": block}
+
+
+def piece(index, **delta):
+    return {"type": "content_block_delta", "index": index, "delta": delta}
+
+
+def test_a_message_is_joined_block_by_block():
+    """Thinking with its signature, text, arguments, the reason for the end and all usage."""
+    stream = message(
+        MESSAGE_START,
+        begin(0, type="thinking", thinking="", signature=""),
+        {"type": "ping"},
+        piece(0, type="thinking_delta", thinking="Hm"),
+        piece(0, type="thinking_delta", thinking="."),
+        piece(0, type="signature_delta", signature="c2ln"),
+        {"type": "content_block_stop", "index": 0},
+        begin(1, type="text", text=""),
+        piece(1, type="text_delta", text="Yes."),
+        begin(2, type="tool_use", id="t", name="f", input={}),
+        piece(2, type="input_json_delta", partial_json='{"x"'),
+        piece(2, type="input_json_delta", partial_json=":1}"),
+        {"type": "message_delta", "delta": {"stop_reason": "tool_use", "stop_sequence": None}, "usage": {"output_tokens": 9}},
+        {"type": "message_stop"},
+    )
+
+    assert {
+        **MESSAGE,
+        "content": [
+            {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"},
+            {"type": "text", "text": "Yes."},
+            {"type": "tool_use", "id": "t", "name": "f", "input": {"x": 1}},
+        ],
+        "stop_reason": "tool_use",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 5, "output_tokens": 9},
+    } == document(stream)
+
+
+def test_a_message_that_was_cut_is_joined_as_far_as_it_came():
+    """With the error that ended it; arguments stay text where they are no JSON yet."""
+    stream = message(
+        MESSAGE_START,
+        begin(0, type="tool_use", id="t", name="f", input={}),
+        piece(0, type="input_json_delta", partial_json='{"x"'),
+        {"type": "error", "error": {"type": "api_error", "message": "gone"}},
+    )
+
+    joined = document(stream)
+
+    assert ([{"type": "tool_use", "id": "t", "name": "f", "input": '{"x"'}], None) == (joined["content"], joined["stop_reason"])
+    assert "gone" == joined["error"]["message"]

@@ -29,6 +29,7 @@ from llmlb_testing.contracts.plugin import PluginContract
 from llmlb_testing.contracts.rerank_engine import RerankEngineContract
 from llmlb_testing.contracts.router import RouterContract
 from llmlb_testing.contracts.scorer import ScorerContract
+from llmlb_testing.contracts.server_dialect import ServerDialectContract
 from llmlb_testing.contracts.text_engine import TextEngineContract
 
 __all__ = [
@@ -48,5 +49,6 @@ __all__ = [
     "RerankEngineContract",
     "RouterContract",
     "ScorerContract",
+    "ServerDialectContract",
     "TextEngineContract",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llmlb_storage_history.bodies.chat_stream import reassemble_chat
+from llmlb_storage_history.bodies.message_stream import KINDS, reassemble_message
 from llmlb_storage_history.bodies.response_stream import reassemble_response
 
 
@@ -26,6 +27,8 @@ def document_of_stream(stream: bytes, load: Callable[[bytes], Any]) -> object:
         return reassemble_chat(known)
     if any(str(event.get("type", "")).startswith("response.") for event in known):
         return reassemble_response(known)
+    if any(event.get("type") in KINDS for event in known if isinstance(event.get("type"), str)):
+        return reassemble_message(known)
     if len(events) == 1 and known and "error" in known[0]:
         return known[0]
     return {"object": "stream", "events": events}

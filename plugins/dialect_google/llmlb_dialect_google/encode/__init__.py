@@ -1,0 +1,1 @@
+"""Canonical requests, written for the Gemini API."""
