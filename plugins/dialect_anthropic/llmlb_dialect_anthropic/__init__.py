@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def llmlb_dialects() -> Iterable[Dialect | ServerDialect]:
-    """Contribute the dialect ``anthropic``, both halves."""
+    """Contribute the dialect ``anthropic``, both ways."""
     from llmlb_dialect_anthropic.dialect import AnthropicDialect
     from llmlb_dialect_anthropic.server.dialect import AnthropicServerDialect
 

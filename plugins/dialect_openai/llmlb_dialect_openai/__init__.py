@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from llmlb_core import Plugin, Routes, hookimpl
 
 if TYPE_CHECKING:
-    from llmlb_core import Dialect
+    from llmlb_core import Dialect, ServerDialect
 
 
 class OpenAIPlugin:
@@ -37,11 +37,12 @@ class OpenAIPlugin:
         return OpenAISettings
 
     @hookimpl
-    def llmlb_dialects(self) -> list[Dialect]:
-        """Contribute the dialect ``openai``."""
+    def llmlb_dialects(self) -> list[Dialect | ServerDialect]:
+        """Contribute the dialect ``openai``, both ways."""
         from llmlb_dialect_openai.dialect import OpenAIDialect
+        from llmlb_dialect_openai.server.dialect import OpenAIServerDialect
 
-        return [OpenAIDialect(self._gallery, self._settings.speech_max_characters)]
+        return [OpenAIDialect(self._gallery, self._settings.speech_max_characters), OpenAIServerDialect()]
 
     @hookimpl
     def llmlb_routes(self) -> list[Routes]:

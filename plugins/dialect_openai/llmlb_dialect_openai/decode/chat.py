@@ -35,7 +35,7 @@ def decode_chat(fields: Fields) -> Decoded:
     fields.string("model")
     ignored = [*effectless(fields, _EFFECTLESS), *read_stream_options(fields)]
     refuse(fields, _REFUSED)
-    read_hints(fields)
+    user = read_hints(fields)
     if read_metadata(fields):
         ignored.append("metadata")
     _check_modalities(fields)
@@ -53,6 +53,7 @@ def decode_chat(fields: Fields) -> Decoded:
         parallel_tool_calls=parallel,
         response_format=_format(fields),
         reasoning_effort=fields.one_of("reasoning_effort", EFFORTS),
+        user=user,
     )
     return Decoded(request, ignored_names([*ignored, *fields.unread]))
 

@@ -6,6 +6,7 @@ from llmlb_core import Message, TextPart, ToolCall
 from llmlb_core.errors import InvalidRequest, UnsupportedParameter
 from llmlb_dialect_openai.decode.content import Parts, read_content
 from llmlb_dialect_openai.fields import Fields, missing, quoted
+from llmlb_dialect_openai.seals import read_blocks, read_extra
 
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _MAX_MESSAGES = 16_384
@@ -73,7 +74,8 @@ def _assistant(fields: Fields, name: str | None) -> Message:
         parts = read_content(fields, "content", ("text", "refusal"))
     elif refusal is not None and not calls:
         parts = (TextPart(refusal),)
-    return Message("assistant", parts, name=name, tool_calls=calls, reasoning=fields.string("reasoning_content"))
+    reasoning, thinking = fields.string("reasoning_content"), read_blocks(fields)
+    return Message("assistant", parts, name=name, tool_calls=calls, reasoning=reasoning, thinking=thinking)
 
 
 def _tool_call(fields: Fields) -> ToolCall:
@@ -83,7 +85,7 @@ def _tool_call(fields: Fields) -> ToolCall:
     if kind != "function":
         raise UnsupportedParameter(f"Tool calls of type {quoted(kind)} are not supported here.", param=fields.param("type"))
     function = fields.required_object("function")
-    return ToolCall(call_id, function.required_string("name"), function.required_string("arguments"))
+    return ToolCall(call_id, function.required_string("name"), function.required_string("arguments"), read_extra(fields))
 
 
 def _legacy_id(name: str) -> str:

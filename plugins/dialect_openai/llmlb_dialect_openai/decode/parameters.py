@@ -12,7 +12,7 @@ _MAX_NAMES = 32
 _MAX_NAME_LENGTH = 64
 _UNPRINTABLE = re.compile(r"[^A-Za-z0-9_.\[\]-]")
 
-# Strings that name the client's user or cache; they ask for nothing that an answer could show.
+# Strings that name the client's user, by either of two names, or its cache; they ask for nothing that an answer could show.
 _HINTS = {"user": 512, "safety_identifier": 512, "prompt_cache_key": 512}
 
 # Name to what OpenAI takes, and the values that ask for nothing; any other value is told in the list of ignored parameters.
@@ -26,10 +26,10 @@ STORED: Effectless = {
 }
 
 
-def read_hints(fields: Fields) -> None:
-    """Check the hints."""
-    for name, max_length in _HINTS.items():
-        fields.string(name, max_length=max_length)
+def read_hints(fields: Fields) -> str | None:
+    """Check the hints; return how the client calls its user."""
+    told = [fields.string(name, max_length=max_length) for name, max_length in _HINTS.items()]
+    return told[1] or told[0]  # the newer name first
 
 
 def effectless(fields: Fields, table: Effectless) -> list[str]:

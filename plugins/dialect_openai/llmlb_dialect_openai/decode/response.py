@@ -59,7 +59,7 @@ def decode_response(fields: Fields) -> Decoded:
     fields.string("model")
     refuse(fields, _REFUSED)
     ignored = [*effectless(fields, _EFFECTLESS), *_stream_options(fields)]
-    read_hints(fields)
+    user = read_hints(fields)
     read_metadata(fields)
     includes = _include(fields)
     ignored += [f"include[{name}]" for name in includes if name != LOGPROBS]
@@ -81,6 +81,7 @@ def decode_response(fields: Fields) -> Decoded:
         parallel_tool_calls=parallel is not False,
         response_format=response_format,
         reasoning_effort=effort,
+        user=user,
     )
     return Decoded(request, ignored_names([*ignored, *fields.unread]))
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import define, field
+from attrs import define, evolve, field
 
-from llmlb_core import Message, ToolCall
+from llmlb_core import Message, Thinking, ToolCall
 from llmlb_core.errors import InvalidRequest, UnsupportedParameter
 from llmlb_dialect_openai.decode.content import Parts, read_content, read_texts
 from llmlb_dialect_openai.fields import Fields, quoted
+from llmlb_dialect_openai.seals import read_encrypted
 
 _INPUT_PARTS = ("input_text", "input_image")
 _OUTPUT_PARTS = ("output_text", "refusal", "input_text")
@@ -24,12 +25,15 @@ class _Turn:
     parts: Parts = ()
     calls: list[ToolCall] = field(factory=list)
     reasoning: str = ""
+    thinking: list[Thinking] = field(factory=list)
+    tied: dict[str, Thinking] = field(factory=dict)
 
     def message(self) -> Message | None:
         """Return it as one message, or None where it did nothing."""
-        if not (self.parts or self.calls or self.reasoning):
+        if not (self.parts or self.calls or self.reasoning or self.thinking):
             return None
-        return Message("assistant", self.parts, tool_calls=tuple(self.calls), reasoning=self.reasoning or None)
+        calls = tuple(evolve(call, thinking=self.tied[call.id]) if call.id in self.tied else call for call in self.calls)
+        return Message("assistant", self.parts, tool_calls=calls, reasoning=self.reasoning or None, thinking=tuple(self.thinking))
 
 
 @define
@@ -109,8 +113,15 @@ class _Items:
             read_texts(item.value(name), item.param(name), kind)
             for name, kind in (("content", "reasoning_text"), ("summary", "summary_text"))
         ]
+        encrypted = item.string("encrypted_content")
+        sealed = read_encrypted(texts[0], encrypted) if encrypted else None
+        if sealed is not None and sealed[1] is not None:
+            self.turn.tied[sealed[1]] = sealed[0]  # of a call, which may be the second of its turn
+            return
         if self.turn.calls or self.turn.parts:
             self.close_turn()
+        if sealed is not None:
+            self.turn.thinking.append(sealed[0])
         self.turn.reasoning += texts[0] or texts[1]
 
 

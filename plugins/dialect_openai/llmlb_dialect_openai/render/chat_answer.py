@@ -6,11 +6,12 @@ import time
 
 from attrs import define, field
 
-from llmlb_core import Call, Delta, Renderer, Result, TokenLogprob, ToolCallDelta, Usage
+from llmlb_core import Call, Delta, Renderer, Result, Thinking, TokenLogprob, ToolCallDelta, Usage
 from llmlb_core.errors import CallError
 from llmlb_dialect_openai.error_document import error_document
 from llmlb_dialect_openai.render.parts import JSON, Json, as_delta, check_whole, choice_count, logprob_objects, usage_object
 from llmlb_dialect_openai.render.views import ChatView
+from llmlb_dialect_openai.seals import block_of, extra_of
 from llmlb_dialect_openai.text import dumps, unique_id
 
 
@@ -21,6 +22,7 @@ class _ToolCall:
     id: str
     name: str
     arguments: list[str] = field(factory=list)
+    thinking: Thinking | None = None
 
 
 @define
@@ -31,6 +33,7 @@ class _Choice:
     reasoning: list[str] = field(factory=list)
     logprobs: list[TokenLogprob] = field(factory=list)
     calls: dict[int, _ToolCall] = field(factory=dict)
+    thinking: list[Thinking] = field(factory=list)
     finish: str | None = None
 
     def add(self, delta: Delta) -> None:
@@ -38,6 +41,7 @@ class _Choice:
         self.text.append(delta.text)
         self.reasoning.append(delta.reasoning)
         self.logprobs.extend(delta.logprobs)
+        self.thinking.extend(delta.thinking)
         for piece in delta.tool_calls:
             self._add_call(piece)
         self.finish = delta.finish or self.finish
@@ -48,6 +52,7 @@ class _Choice:
         if call is None:
             call = self.calls[piece.index] = _ToolCall(piece.id or unique_id("call_"), piece.name or "")
         call.arguments.append(piece.arguments)
+        call.thinking = piece.thinking or call.thinking
 
     def message(self, *, is_legacy: bool) -> Json:
         """Return ``message``."""
@@ -61,13 +66,17 @@ class _Choice:
         reasoning = "".join(self.reasoning)
         if reasoning:
             message["reasoning_content"] = reasoning
+        if self.thinking:
+            message["thinking_blocks"] = [block_of(each) for each in self.thinking]
         functions = [{"name": call.name, "arguments": "".join(call.arguments)} for _, call in sorted(self.calls.items())]
         if functions and is_legacy:
             message["function_call"] = functions[0]
         elif functions:
-            ids = [call.id for _, call in sorted(self.calls.items())]
+            calls = [call for _, call in sorted(self.calls.items())]
             message["tool_calls"] = [
-                {"id": call_id, "type": "function", "function": function} for call_id, function in zip(ids, functions, strict=True)
+                {"id": call.id, "type": "function", "function": function}
+                | ({"extra_content": extra_of(call.thinking)} if call.thinking is not None else {})
+                for call, function in zip(calls, functions, strict=True)
             ]
         return message
 

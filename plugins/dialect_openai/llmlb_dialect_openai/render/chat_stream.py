@@ -19,6 +19,7 @@ from llmlb_dialect_openai.render.parts import (
     usage_chunk,
 )
 from llmlb_dialect_openai.render.views import ChatView
+from llmlb_dialect_openai.seals import block_of, extra_of
 from llmlb_dialect_openai.text import dumps, unique_id
 
 
@@ -61,7 +62,11 @@ class ChatStream(Renderer):
         choice = delta.choice
         if delta.usage is not None:
             self._usage = delta.usage
-        if choice in self._started and delta.text and not (delta.logprobs or delta.tool_calls or delta.reasoning or delta.finish):
+        if (
+            choice in self._started
+            and delta.text
+            and not (delta.logprobs or delta.tool_calls or delta.reasoning or delta.finish or delta.thinking)
+        ):
             return b'%b{"index":%d,"delta":{"content":%b%b' % (self._head, choice, dumps(delta.text), self._text_tail)
         if not (delta.has_content or delta.logprobs):
             return b""
@@ -76,6 +81,8 @@ class ChatStream(Renderer):
             chunks = self._chunk(delta.choice, {"role": "assistant", "content": content, "refusal": None})
         if delta.reasoning:
             chunks += self._chunk(delta.choice, {"reasoning_content": delta.reasoning})
+        if delta.thinking:
+            chunks += self._chunk(delta.choice, {"thinking_blocks": [block_of(each) for each in delta.thinking]})
         if delta.text or delta.logprobs:
             logprobs: Json | None = {"content": logprob_objects(delta.logprobs), "refusal": None} if delta.logprobs else None
             chunks += self._chunk(delta.choice, {"content": delta.text}, logprobs=logprobs)
@@ -97,11 +104,12 @@ class ChatStream(Renderer):
 
     def _call(self, choice: int, piece: ToolCallDelta) -> Json:
         """Return one piece; the first of each call has its id, type and name."""
+        extra = {"extra_content": extra_of(piece.thinking)} if piece.thinking is not None else {}
         if (choice, piece.index) in self._call_ids:
-            return {"index": piece.index, "function": {"arguments": piece.arguments}}
+            return {"index": piece.index, "function": {"arguments": piece.arguments}, **extra}
         self._call_ids.add((choice, piece.index))
         function = {"name": piece.name or "", "arguments": piece.arguments}
-        return {"index": piece.index, "id": piece.id or unique_id("call_"), "type": "function", "function": function}
+        return {"index": piece.index, "id": piece.id or unique_id("call_"), "type": "function", "function": function, **extra}
 
     def _chunk(self, choice: int, delta: Json, *, logprobs: Json | None = None, finish: str | None = None) -> bytes:
         """Return one chunk."""

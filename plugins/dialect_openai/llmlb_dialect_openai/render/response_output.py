@@ -33,11 +33,16 @@ class MessageItem:
 
 @define
 class ReasoningItem:
-    """Thinking that the model showed."""
+    """Thinking that the model showed.
+
+    Attributes:
+        encrypted: The same as its provider sealed it, to be sent back; None = it did not.
+    """
 
     id: str
     index: int
     pieces: list[str] = field(factory=list)
+    encrypted: str | None = None
 
     def part(self) -> Json:
         """Return the only content part."""
@@ -46,7 +51,8 @@ class ReasoningItem:
     def item(self, status: Status) -> Json:
         """Return the item; nothing summarises it."""
         content = [] if status == "in_progress" else [self.part()]
-        return {"id": self.id, "type": "reasoning", "summary": [], "content": content, "encrypted_content": None, "status": status}
+        members: Json = {"summary": [], "content": content, "encrypted_content": self.encrypted, "status": status}
+        return {"id": self.id, "type": "reasoning", **members}
 
 
 @define

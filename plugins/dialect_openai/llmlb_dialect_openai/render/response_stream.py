@@ -7,6 +7,7 @@ from llmlb_core.errors import CallError, EngineFailed
 from llmlb_dialect_openai.render.parts import SSE, Json, as_delta, check_whole, logprob_objects
 from llmlb_dialect_openai.render.response_document import ResponseDocument
 from llmlb_dialect_openai.render.response_output import CallItem, MessageItem, OutputItem, ReasoningItem, Status
+from llmlb_dialect_openai.seals import encrypted_of
 from llmlb_dialect_openai.text import dumps, unique_id
 
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
@@ -35,6 +36,8 @@ class ResponseStream(Renderer):
         events = self._begin() if self._sequence < 0 else b""
         if delta.reasoning:
             events += self._reasoning(delta.reasoning)
+        for thinking in delta.thinking:
+            events += self._sealed(encrypted_of(thinking))
         if delta.text or delta.logprobs:
             events += self._text(delta)
         for piece in delta.tool_calls:
@@ -93,6 +96,17 @@ class ResponseStream(Renderer):
             "response.reasoning_text.delta", item_id=item.id, output_index=item.index, content_index=0, delta=text
         )
 
+    def _sealed(self, encrypted: str) -> bytes:
+        """Return the events of the end of a piece of thinking that its provider sealed: it is an item of its own."""
+        events = b""
+        item = self._open
+        if not isinstance(item, ReasoningItem):
+            events = self._close("completed")
+            item = ReasoningItem(unique_id("rs_"), len(self._closed))
+            events += self._added(item) + self._part_added(item)
+        item.encrypted = encrypted
+        return events + self._close("completed")
+
     def _call(self, piece: ToolCallDelta) -> bytes:
         """Return the events of a piece of a tool call; a call with a new number ends the one before.
 
@@ -104,9 +118,9 @@ class ResponseStream(Renderer):
         if not isinstance(item, CallItem) or item.number != piece.index:
             if piece.index <= self._calls_seen:
                 raise EngineFailed("The model's answer went back to a tool call that was over; try the call again.")
-            events = self._close("completed")
             self._calls_seen = piece.index
             call_id = piece.id or unique_id("call_")
+            events = self._sealed(encrypted_of(piece.thinking, call_id)) if piece.thinking is not None else self._close("completed")
             item = CallItem(unique_id("fc_"), len(self._closed), piece.index, call_id, piece.name or "")
             events += self._added(item)
         if not piece.arguments:

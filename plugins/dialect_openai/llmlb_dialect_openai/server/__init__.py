@@ -1,0 +1,1 @@
+"""The dialect as servers speak it: requests written, answers read."""
