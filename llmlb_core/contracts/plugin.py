@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import define, field, frozen
 
 from llmlb_core.contracts.metrics import MetricsView
 from llmlb_core.domain.models import Capability
+
+if TYPE_CHECKING:
+    from asyncio import Event  # commands import this file and no event loop
 
 
 @frozen
@@ -78,6 +81,8 @@ class Plugin:
         models: What this server serves; empty in a worker and in commands.
         metrics: What this server measures; None in a worker and in commands.
         shared: The plugin's own: what its class leaves here, its blueprints find.
+        stopping: Set when the server begins to stop: what lasts longer than a call should now come to its end. None in a worker
+            and in commands.
     """
 
     name: str
@@ -86,3 +91,4 @@ class Plugin:
     models: ModelView | None = field(default=None, repr=False)
     metrics: MetricsView | None = field(default=None, repr=False)
     shared: dict[str, object] = field(factory=dict, repr=False)
+    stopping: Event | None = field(default=None, repr=False)

@@ -75,7 +75,8 @@ class House:
         self.settings = settings
         self._models = LateModelView()
         self._metrics = Metrics()
-        self.host = load_plugins(settings, models=self._models, metrics=self._metrics)
+        self._stopping = asyncio.Event()
+        self.host = load_plugins(settings, models=self._models, metrics=self._metrics, stopping=self._stopping)
         self.is_open = False
         self._pipeline: Pipeline | None = None
         self._supervisor: Supervisor | None = None
@@ -229,6 +230,7 @@ class House:
 
     def _build_pipeline(self, directory: Directory, acquire: Acquire, recorder: Recorder, uploads: Uploads) -> Pipeline:
         settings, registry = self.settings, self.host.registry
+        self._stopping.clear()
         dispatch = Dispatch(acquire, settings.dispatch)
         is_deaf = settings.audio.transcribe_with is None
         resolve = Resolve(directory, transcribes=not is_deaf)
@@ -249,7 +251,7 @@ class House:
             dispatch=dispatch,
             resume=Resume(dispatch, may_continue=settings.dispatch.continue_streams),
             record=recorder,
-            running=Running(),
+            running=Running(on_drain=self._stopping.set),
             call_timeout_s=settings.server.call_timeout_s,
             heartbeat_s=settings.server.heartbeat_s,
             blame=self.host.blame,

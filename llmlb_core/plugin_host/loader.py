@@ -33,6 +33,8 @@ from llmlb_core.plugin_host.record import PluginRecord
 from llmlb_core.version import __version__
 
 if TYPE_CHECKING:
+    from asyncio import Event
+
     import pluggy
 
     from llmlb_core.settings.sections import Settings
@@ -49,6 +51,7 @@ class _Loading:
     settings: Settings
     models: ModelView | None
     metrics: MetricsView | None
+    stopping: Event | None
     manager: pluggy.PluginManager
     hooks: Collection[str] | None
     version_of: Callable[[str], str | None]
@@ -59,6 +62,7 @@ def load_plugins(
     models: ModelView | None = None,
     *,
     metrics: MetricsView | None = None,
+    stopping: Event | None = None,
     enforce: bool = True,
     hooks: Collection[str] | None = None,
     found: Iterable[Found] | None = None,
@@ -69,6 +73,7 @@ def load_plugins(
         settings: Which plugins, and their tables.
         models: What plugins see as ``plugin.models``.
         metrics: What plugins see as ``plugin.metrics``.
+        stopping: What plugins see as ``plugin.stopping``.
         enforce: Insist on the required plugins and log those that are not active: a server does; commands, which may be there to
             mend them, do not.
         hooks: Call only these of the hooks that contribute objects; all by default. The command line asks for commands only, and
@@ -83,7 +88,7 @@ def load_plugins(
     records = [PluginRecord.of(each) for each in (discover() if found is None else found)]
     _leave_out(records, settings)
     settle_names((record for record in records if record.is_active), settings.plugins.prefer)
-    loading = _Loading(settings, models, metrics, new_manager(), hooks, cache(installed_version))
+    loading = _Loading(settings, models, metrics, stopping, new_manager(), hooks, cache(installed_version))
     for record in records:
         if record.is_active:
             _load(record, loading)
@@ -159,7 +164,7 @@ def _make_plugin(name: str, target: object, implemented: dict[str, str], loading
     elif table:
         keys = ", ".join(table)
         raise PluginBroken(f"it takes no settings, but [plugins.{name}] has {keys}", mend=table_mends(name)[1])
-    return Plugin(name, settings.data_dir, structured, models=loading.models, metrics=loading.metrics)
+    return Plugin(name, settings.data_dir, structured, models=loading.models, metrics=loading.metrics, stopping=loading.stopping)
 
 
 def _settings_class(target: object, attribute: str | None) -> type | None:

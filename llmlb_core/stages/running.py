@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from llmlb_core.errors import ShuttingDown
 from llmlb_core.stages.deadline import Deadline
@@ -19,8 +20,9 @@ class Running:
         is_draining: Whether no new calls are taken.
     """
 
-    def __init__(self) -> None:
-        """Begin open and empty."""
+    def __init__(self, on_drain: Callable[[], None] = lambda: None) -> None:
+        """Begin open and empty; *on_drain* is told when the server begins to stop."""
+        self._on_drain = on_drain
         self._deadlines: set[Deadline] = set()
         self._idle: asyncio.Event | None = None
         self._watch: asyncio.TimerHandle | None = None
@@ -51,6 +53,7 @@ class Running:
     async def drain(self, timeout_s: float) -> None:
         """Take no new calls, wait for the running ones, then end those that are left with an error in their own dialect."""
         self.is_draining = True
+        self._on_drain()
         self._idle = asyncio.Event()
         if not self._deadlines:
             return

@@ -80,7 +80,7 @@ def _mount(app: Quart, pages: Blueprint, prefix: str = "") -> None:
 def _mount_plugin(app: Quart, home: House, name: str, routes: Routes) -> None:
     try:
         pages = _pages(home.host.plugin(name), routes)
-        guard(pages, routes.scope, lambda: home.pipeline.authenticate)
+        guard(pages, routes.scope, lambda: home.pipeline.authenticate, routes.websocket_key)
         _mount(app, pages, routes.prefix)
     except Exception as error:  # noqa: BLE001  # a plugin's pages: its status says why, the others are served
         home.host.record_failure(name, "routes", error)

@@ -1,4 +1,4 @@
-"""Lends connections to Hypercorn and takes them back: the one file that knows Hypercorn's private names (0.18).
+"""Lends connections to Hypercorn and takes them back; with ``lent_messages`` what knows Hypercorn's private names (0.18).
 
 The wire answers hot calls itself. Any other request is *cold*: its connection is lent, from the first byte of that request, and
 comes home when Hypercorn has answered it, so that two parsers never see the same message. WebSockets and HTTP/2 stay with
@@ -26,12 +26,11 @@ from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol.h2 import H2Protocol
-from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.typing import ASGIReceiveEvent, ConnectionState
 from hypercorn.utils import parse_socket_addr
 
 from llmlb_core.telemetry.log import get_logger
+from llmlb_core.wire.lent_messages import BoundedH2, BoundedH11
 from llmlb_core.wire.lent_stream import LentStream
 
 ComeHome = Callable[[asyncio.Transport, bytes], None]
@@ -183,7 +182,7 @@ class Loan(TCPServer):
         try:
             while data := await self.stream.read():
                 await self.protocol.handle(RawData(data))
-            if isinstance(self.protocol, _Http1) and not self.stream.is_lost:
+            if isinstance(self.protocol, _Http1) and not self.protocol.is_websocket and not self.stream.is_lost:
                 if self.protocol.is_request_complete:
                     await asyncio.sleep(HALF_CLOSED_S)  # coming home ends it
                 else:
@@ -255,7 +254,7 @@ class _Tasks(TaskGroup):
         return put
 
 
-class _Http1(H11Protocol):
+class _Http1(BoundedH11):
     """HTTP/1.1 and WebSockets. An ``Upgrade: h2c`` is not taken up: RFC 9113 has no such thing any more."""
 
     @property
@@ -267,7 +266,7 @@ class _Http1(H11Protocol):
         """Go on with HTTP/1.1."""
 
 
-class _Http2(H2Protocol):
+class _Http2(BoundedH2):
     """HTTP/2, where a body that arrives after its answer does not end the connection, as it does in Hypercorn 0.18."""
 
     async def handle(self, event: Event) -> None:

@@ -120,20 +120,95 @@ def given(message):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_clients_of_openais_responses_are_answered(tmp_path, monkeypatch, stream):
-    """Text, calls and usage."""
+async def test_clients_of_openais_responses_give_them_back(tmp_path, monkeypatch, stream):
+    """As ``encrypted_content`` of items that the client does not look into."""
     async with (
         serving(tmp_path, monkeypatch, *answers(stream)) as (url, google),
         openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=20) as client,
     ):
         tools = [{"type": "function", "name": "look", "parameters": SCHEMA, "strict": False}]
-        if stream:
-            async with client.responses.stream(model=MODEL, input="How warm?", tools=tools, reasoning={"effort": "low"}) as events:
-                first = await events.get_final_response()
-        else:
-            first = await client.responses.create(model=MODEL, input="How warm?", tools=tools, reasoning={"effort": "low"})
 
-    calls = [item for item in first.output if item.type == "function_call"]
+        async def say(items):
+            more = {"model": MODEL, "input": items, "tools": tools, "reasoning": {"effort": "low"}, "store": False}
+            more["include"] = ["reasoning.encrypted_content"]
+            if not stream:
+                return await client.responses.create(**more)
+            async with client.responses.stream(**more) as events:
+                return await events.get_final_response()
+
+        first = await say([HI])
+        calls = [item for item in first.output if item.type == "function_call"]
+        results = [{"type": "function_call_output", "call_id": call.call_id, "output": "21"} for call in calls]
+        talk = [HI, *given_items(first), *results]
+        second = await say(talk)
+        await say([*talk, *given_items(second), HI])
+
     assert [("g0", "look"), ("g1", "look")] == [(call.call_id, call.name) for call in calls]
-    assert (6, []) == (first.usage.total_tokens, google.problems)
+    assert ("Warm.", 6) == (second.output_text, first.usage.total_tokens)
+    assert (EXPECTED, []) == (seals(google), google.problems)
     assert "LOW" == google.asked[0].json["generationConfig"]["thinkingConfig"]["thinkingLevel"]
+
+
+def given_items(response):
+    """Return the output as clients send it back."""
+    return [item.model_dump(exclude_none=True, exclude={"parsed_arguments"}) for item in response.output]
+
+
+async def test_tokens_are_counted_by_google(tmp_path, monkeypatch):
+    """With instructions and tools, for a client that asks so in its own dialect."""
+    async with (
+        serving(tmp_path, monkeypatch) as (url, google),
+        anthropic.AsyncAnthropic(base_url=url, api_key="none", max_retries=0, timeout=20) as client,
+    ):
+        tools = [{"name": "look", "input_schema": SCHEMA}]
+        counted = await client.messages.count_tokens(model=MODEL, messages=[HI], system="Be brief.", tools=tools)
+
+    assert (31, []) == (counted.input_tokens, google.problems)
+    assert {"model", "contents", "systemInstruction", "tools"} == set(google.asked[0].json["generateContentRequest"])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_clients_of_openais_chat_give_them_back(tmp_path, monkeypatch, stream):
+    """As Google documents it for its own compatible API: ``extra_content`` of calls; on text as a block of thinking."""
+    async with (
+        serving(tmp_path, monkeypatch, *answers(stream)) as (url, google),
+        openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=20) as client,
+    ):
+        tools = [{"type": "function", "function": {"name": "look", "parameters": SCHEMA}}]
+
+        async def say(messages):
+            answer = await client.chat.completions.create(
+                model=MODEL, messages=messages, tools=tools, reasoning_effort="medium", stream=stream
+            )
+            return joined([chunk async for chunk in answer]) if stream else answer.choices[0].message.model_dump(exclude_none=True)
+
+        first = await say([HI])
+        results = [{"role": "tool", "tool_call_id": call["id"], "content": "21"} for call in first["tool_calls"]]
+        second = await say([HI, first, *results])
+        await say([HI, first, *results, second, HI])
+
+    assert [{"google": {"thought_signature": CALL_SEAL}}, None] == [call.get("extra_content") for call in first["tool_calls"]]
+    assert "I look it up." == first["reasoning_content"]
+    assert ("Warm.", [{"type": "google_thought", "thinking": "", "signature": TEXT_SEAL}]) == (
+        second["content"],
+        second["thinking_blocks"],
+    )
+    assert (EXPECTED, []) == (seals(google), google.problems)
+
+
+def joined(chunks):
+    """Return the message that the deltas of *chunks* come to."""
+    message = {"role": "assistant", "content": ""}
+    for delta in [chunk.choices[0].delta.model_dump(exclude_none=True) for chunk in chunks if chunk.choices]:
+        for name in ("content", "reasoning_content"):
+            if delta.get(name):
+                message[name] = message.get(name, "") + delta[name]
+        message.setdefault("thinking_blocks", []).extend(delta.get("thinking_blocks", ()))
+        for call in delta.get("tool_calls", ()):
+            calls = message.setdefault("tool_calls", [])
+            if call["index"] == len(calls):
+                calls.append({name: value for name, value in call.items() if name != "index"})
+            else:
+                told = call["function"].get("arguments", "")
+                calls[call["index"]]["function"]["arguments"] += told
+    return message

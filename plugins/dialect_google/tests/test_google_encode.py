@@ -60,7 +60,7 @@ def test_a_models_name_stays_one_piece_of_the_path(dialect, model, stream, path)
 
 
 def test_the_key_is_a_header_and_the_root_has_a_version(dialect):
-    """In an address it would stand in logs; a path that was configured is taken as it is."""
+    """In an address, as ``?key=`` (4b6e9f2a), it would stand in logs; a path that was configured is taken as it is."""
     assert (("x-goog-api-key", "k"),) == dialect.credential("k")
     assert ["/v1beta", "/v1beta", "/v1", "/google/v1beta"] == [dialect.root(path) for path in ("", "/", "/v1", "/google/v1beta/")]
 
