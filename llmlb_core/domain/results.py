@@ -102,9 +102,9 @@ class ToolCallDelta:
     thinking: Thinking | None = None
 
 
-@frozen
+@define
 class Delta:
-    """One step of an answer, for one choice. Whole characters only: UTF-8 is never cut.
+    """One step of an answer, for one choice. Whole characters only: UTF-8 is never cut. Treat it as frozen, as ``Usage``.
 
     Attributes:
         choice: Index of the choice, from 0.

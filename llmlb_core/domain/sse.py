@@ -16,6 +16,10 @@ def split_events(events: bytes) -> Iterator[tuple[bytes, bytes | None]]:
 
     The last one may lack its blank line. Together they are *events*, byte for byte.
     """
+    if events.endswith(b"\n\n") and b"\r" not in events and b"\n\n\n" not in events:  # as nearly all are
+        for event in events[:-2].split(b"\n\n"):
+            yield event + b"\n\n", _data(event)
+        return
     parts = _BETWEEN.split(events)
     for at in range(0, len(parts), 2):
         event = parts[at]
@@ -27,5 +31,8 @@ def split_events(events: bytes) -> Iterator[tuple[bytes, bytes | None]]:
 def _data(event: bytes) -> bytes | None:
     if event.startswith(b"data: ") and b"\n" not in event and b"\r" not in event:  # as nearly all are
         return event[6:]
+    head, found, data = event.partition(b"\ndata: ")
+    if found and b"\n" not in data and head.startswith(b"event: ") and b"\n" not in head and b"\r" not in event:
+        return data
     lines = [line[5:].removeprefix(b" ") for line in _LINE_END.split(event) if line.startswith(b"data:")]
     return b"\n".join(lines) if lines else None

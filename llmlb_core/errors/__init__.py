@@ -9,6 +9,7 @@
     │   │   ├── UnsupportedParameter  400  unsupported_parameter
     │   │   ├── ContextLengthExceeded 400  context_length_exceeded
     │   │   ├── PromptTooLong         400  context_length_exceeded (in a server's words)
+    │   │   ├── Unprocessable         422  unprocessable           (in a server's words)
     │   │   ├── UnknownPrefix         400  unknown_prefix          (of a provider that is not here)
     │   │   ├── CapabilityMismatch    400  model_capability_mismatch
     │   │   └── ContentRejected       400  content_filter
@@ -119,6 +120,7 @@ from llmlb_core.errors.cloud import (
     CloudKeyRefused as CloudKeyRefused,
     CloudUnpaid as CloudUnpaid,
     PromptTooLong as PromptTooLong,
+    Unprocessable as Unprocessable,
     UnknownPrefix as UnknownPrefix,
 )
 from llmlb_core.errors.other import (

@@ -62,3 +62,10 @@ class PromptTooLong(InvalidRequest):
 
     code = "context_length_exceeded"
     about = "model"
+
+
+class Unprocessable(InvalidRequest):
+    """The server understood the request and refuses what it asks for; its own word for that is 422."""
+
+    status = 422
+    code = "unprocessable"

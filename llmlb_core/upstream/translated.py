@@ -8,13 +8,26 @@ from collections.abc import AsyncGenerator
 from llmlb_core.contracts.endpoint import Exchange, Result
 from llmlb_core.contracts.outlet import Source
 from llmlb_core.contracts.server_dialect import AnswerReader, Refusal, ServerDialect
-from llmlb_core.errors import CallError, EndpointFailed, InvalidRequest, ModelNotFound, PromptTooLong
+from llmlb_core.errors import (
+    BodyTooLarge,
+    CallError,
+    EndpointFailed,
+    InvalidRequest,
+    ModelNotFound,
+    PromptTooLong,
+    Unprocessable,
+    UnsupportedContentType,
+)
 from llmlb_core.upstream.refusals import refused, speaks_of_window
 
 MOST_WAITING = 64
 """Results that nobody has taken: the server is read no further."""
 MOST_PLAIN_BYTES = 64 * 1024 * 1024
 """Of an answer that is no stream."""
+
+
+_REFUSED_AS: dict[int, type[CallError]] = {404: ModelNotFound, 413: BodyTooLarge, 415: UnsupportedContentType, 422: Unprocessable}
+"""What else is wrong with a request is 400, whatever the server called it."""
 
 
 class Inbox:
@@ -118,9 +131,8 @@ def refusal_of(name: str, status: int, body: bytes, dialect: ServerDialect) -> C
     message = f"{told.message} (from '{name}')" if name not in told.message else told.message
     if speaks_of_window(status, body):
         return PromptTooLong(message, param="messages")
-    if status == 404:
-        return ModelNotFound(message, param="model")
-    return InvalidRequest(message, param=told.param, code=told.code or None)
+    refused_as = _REFUSED_AS.get(status, InvalidRequest)
+    return refused_as(message, param=told.param or ("model" if status == 404 else None), code=told.code or None)  # noqa: PLR2004
 
 
 def _read_plain(reader: AnswerReader, body: bytes, name: str) -> list[Result]:

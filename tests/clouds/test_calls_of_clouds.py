@@ -195,6 +195,7 @@ async def test_a_provider_that_fails_is_asked_again_and_then_told_of(tmp_path, m
         (404, b'{"why":"no such model"}', 404, "model_not_found"),
         (400, b'{"why":"prompt is too long: 9 > 8"}', 400, "context_length_exceeded"),
         (422, b"<html>", 400, "invalid_value"),
+        (422, b'{"why":"odd"}', 422, "unprocessable"),
     ],
 )
 async def test_a_refused_request_is_refused_in_the_providers_words(tmp_path, monkeypatch, stream, status, body, expected, code):

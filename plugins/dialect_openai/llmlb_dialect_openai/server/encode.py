@@ -66,7 +66,9 @@ def lacking(request: object) -> tuple[str, ...]:
     if not isinstance(request, ChatRequest | CompletionRequest):
         return ()
     sampling = request.sampling
-    has = {"top_k": sampling.top_k, "min_p": sampling.min_p, "repeat_penalty": sampling.repeat_penalty}
+    has: dict[str, object] = {"top_k": sampling.top_k, "min_p": sampling.min_p, "repeat_penalty": sampling.repeat_penalty}
+    if isinstance(request, ChatRequest):
+        has["continues"] = request.continues or None
     return tuple(name for name, value in has.items() if value is not None)
 
 
