@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from llmlb_core.clouds.clouds import Clouds
@@ -17,6 +18,7 @@ MOST_SERIES = 2000
 """Clients choose names of models: what comes beyond is counted under the model ``other``."""
 _MILLION = 1_000_000
 _SIGN = "cloud:"
+_DATED = re.compile(r"(-?\d{4}[-\d]*|-latest|-preview|-\d{3})?")
 
 
 class CloudMetrics:
@@ -89,8 +91,8 @@ class CloudMetrics:
 
 
 def price_of(prices: Mapping[str, Price], model: str) -> Price | None:
-    """Return the price of *model*: that of the longest name that its own begins with, as providers add dates."""
-    names = [name for name in prices if model == name or (model.startswith(name) and not model[len(name)].isalnum())]
+    """Return the price of *model*: that of the longest name that its own is, but for a date or a word for the newest."""
+    names = [name for name in prices if model.startswith(name) and _DATED.fullmatch(model[len(name) :])]
     return prices[max(names, key=len)] if names else None
 
 

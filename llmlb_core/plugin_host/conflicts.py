@@ -10,7 +10,7 @@ import attrs
 from llmlb_core.errors import PluginConflict
 from llmlb_core.plugin_host.record import Contribution, PluginRecord
 
-CORE_COMMANDS = ("serve", "plugins", "models", "endpoints", "config", "db", "doctor", "simulate")
+CORE_COMMANDS = ("serve", "plugins", "models", "endpoints", "clouds", "config", "db", "doctor", "simulate")
 """Commands of the core; a plugin cannot replace them."""
 
 _GUARDED = ("authenticator:", "authorizer:")

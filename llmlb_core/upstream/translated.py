@@ -132,7 +132,7 @@ def refusal_of(name: str, status: int, body: bytes, dialect: ServerDialect) -> C
     if speaks_of_window(status, body):
         return PromptTooLong(message, param="messages")
     refused_as = _REFUSED_AS.get(status, InvalidRequest)
-    return refused_as(message, param=told.param or ("model" if status == 404 else None), code=told.code or None)  # noqa: PLR2004
+    return refused_as(message, param=told.param or ("model" if status == 404 else None), code=told.code or None)
 
 
 def _read_plain(reader: AnswerReader, body: bytes, name: str) -> list[Result]:

@@ -232,14 +232,29 @@ async def test_calls_of_providers_are_counted_timed_and_priced(tmp_path, monkeyp
     assert "llmlb_cloud_requests_total" in all_of_it
 
 
-def test_the_price_of_a_model_is_that_of_the_longest_name_it_begins_with():
-    """Providers add dates; another model is not meant."""
-    prices = {"gpt-4o": Price(2.0, 8.0), "gpt-4o-mini": Price(1.0, 4.0)}
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("gpt-4o-mini-2024-07-18", "gpt-4o-mini"),
+        ("gpt-4o-2024-08-06", "gpt-4o"),
+        ("gpt-4o-latest", "gpt-4o"),
+        ("claude-opus-4-20250514", "claude-opus-4"),
+        ("gpt-4omni", None),
+        ("gpt-4o-audio", None),
+        ("gpt-4o.5", None),
+        ("o3", None),
+    ],
+)
+def test_a_model_has_the_price_of_its_name_without_the_date(model, name):
+    """Providers add dates; another model of the family is not meant, for its price is another one."""
+    prices = {each: Price(float(number), 1.0) for number, each in enumerate(("gpt-4o", "gpt-4o-mini", "claude-opus-4"))}
 
-    assert (prices["gpt-4o-mini"], prices["gpt-4o"], None, None) == (
-        price_of(prices, "gpt-4o-mini-2024-07-18"),
-        price_of(prices, "gpt-4o-2024-08-06"),
-        price_of(prices, "gpt-4omni"),
-        price_of(prices, "o3"),
-    )
-    assert 12e-6 == pytest.approx(cost_of(Price(2.0, 8.0), Usage(2, 1)))
+    assert (prices[name] if name else None) == price_of(prices, model)
+
+
+def test_a_call_costs_what_its_tokens_cost():
+    """Those of a cache have their own price, where it is known."""
+    usage = Usage(100, 10, cached_tokens=40, cache_written_tokens=20)
+
+    assert (40 * 2 + 40 * 2 + 20 * 2 + 10 * 8) / 1e6 == pytest.approx(cost_of(Price(2.0, 8.0), usage))
+    assert (40 * 2 + 40 * 0.5 + 20 * 3 + 10 * 8) / 1e6 == pytest.approx(cost_of(Price(2.0, 8.0, 0.5, 3.0), usage))

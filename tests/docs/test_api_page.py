@@ -16,7 +16,7 @@ EXAMPLES = {
     "embedding": lambda answer: len(answer["data"][0]["embedding"]) == 8,
     "models": lambda answer: answer["data"][0]["id"] == "echo",
     "error": lambda answer: answer["error"]["param"] == "temperature",
-    "status": lambda answer: {"version", "uptime_s", "calls_running_count", "queue", "instances"} == set(answer),
+    "status": lambda answer: {"version", "uptime_s", "calls_running_count", "queue", "instances", "cloud_providers"} == set(answer),
     "key": lambda answer: answer["key"].startswith("sk_") and answer["models"] == ["echo"],
 }
 
