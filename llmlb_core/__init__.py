@@ -74,7 +74,12 @@ if TYPE_CHECKING:
         Feedback as Feedback,
         Observer as Observer,
     )
-    from llmlb_core.contracts.plugin import ModelInfo as ModelInfo, ModelView as ModelView, Plugin as Plugin
+    from llmlb_core.contracts.plugin import (
+        ModelInfo as ModelInfo,
+        ModelListing as ModelListing,
+        ModelView as ModelView,
+        Plugin as Plugin,
+    )
     from llmlb_core.contracts.router import (
         UNKNOWN as UNKNOWN,
         Filter as Filter,
@@ -188,7 +193,7 @@ _HOMES = {
     "contracts.metrics": "HistogramSample MetricFamily MetricsView Sample",
     "contracts.modelstore": "BundleMember ModelFormat ModelStore",
     "contracts.observer": "Bodies BodySink Feedback Observer",
-    "contracts.plugin": "ModelInfo ModelView Plugin",
+    "contracts.plugin": "ModelInfo ModelListing ModelView Plugin",
     "contracts.router": "Filter Picker Rank Router Scorer UNKNOWN",
     "contracts.routes": "Routes",
     "contracts.server_dialect": "AnswerReader Encoded Refusal ServerDialect",

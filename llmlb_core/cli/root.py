@@ -28,6 +28,7 @@ CORE = {
     "plugins": CoreCommand("llmlb_core.cli.plugins:plugins", "Show installed plugins, and what mends those that are not active."),
     "models": CoreCommand("llmlb_core.cli.models:models", "Add, show and remove models on this machine."),
     "endpoints": CoreCommand("llmlb_core.cli.endpoints:endpoints", "Register, test and remove servers that calls are sent to."),
+    "clouds": CoreCommand("llmlb_core.cli.clouds:clouds", "Show providers behind a prefix, and set their keys."),
     "config": CoreCommand("llmlb_core.cli.config:config", "Check and show the settings."),
     "db": CoreCommand("llmlb_core.cli.db:db", "Check and migrate the database."),
     "doctor": CoreCommand("llmlb_core.cli.doctor:doctor", "Examine a running server: what its clients see of faults behind it."),

@@ -40,8 +40,22 @@ class ModelInfo:
     engine: str | None = None
 
 
+@frozen
+class ModelListing:
+    """Models, and how fresh what is told of other people's is.
+
+    Attributes:
+        cache_status: ``HIT``, ``MISS`` or ``STALE`` of the lists of providers; empty where no provider is in use.
+        cache_age_s: Of the oldest of them.
+    """
+
+    models: Sequence[ModelInfo]
+    cache_status: str = ""
+    cache_age_s: float = 0.0
+
+
 class ModelView(Protocol):
-    """The models that this server knows, as a plugin may read them. Memory only; never waits."""
+    """The models that this server knows, as a plugin may read them. Memory only and without waiting, but for ``list_all``."""
 
     def list(self) -> Sequence[ModelInfo]:
         """All models, in order of id."""
@@ -49,6 +63,10 @@ class ModelView(Protocol):
 
     def find(self, name: str) -> ModelInfo | None:
         """One model, by id or alias."""
+        ...
+
+    async def list_all(self) -> ModelListing:
+        """All models, and those of providers behind their prefixes; they are asked once a day, for 10 s at most."""
         ...
 
 

@@ -6,6 +6,7 @@ aiohttp is imported with the first question, so that a server without endpoints 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -40,8 +41,15 @@ class Asker:
         self._session: aiohttp.ClientSession | None = None
         self._is_closed = False
 
-    def server(
-        self, name: str, address: Address, key: str | None = None, *, deadline_s: float = DEADLINE_S, max_bytes: int = MAX_BYTES
+    def server(  # the last three have names
+        self,
+        name: str,
+        address: Address,
+        key: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        deadline_s: float = DEADLINE_S,
+        max_bytes: int = MAX_BYTES,
     ) -> AskedServer:
         """Return the server at *address*, to be asked with *key*.
 
@@ -49,10 +57,13 @@ class Asker:
             name: What messages call it.
             address: Where it is, and whom its certificate must be from.
             key: Sent as a bearer token; shown nowhere.
+            headers: Sent instead of that, where *key* is carried in another way.
             deadline_s: For each question.
             max_bytes: Of each answer.
         """
-        return AskedServer(self, name, address, key, deadline_s=deadline_s, max_bytes=max_bytes)
+        if headers is None:
+            headers = {"authorization": f"Bearer {key}"} if key else {}
+        return AskedServer(self, name, address, key, headers, deadline_s=deadline_s, max_bytes=max_bytes)
 
     async def session(self) -> aiohttp.ClientSession:
         """Return the session, made with the first question.
@@ -86,13 +97,24 @@ class Asker:
 class AskedServer:
     """The ``Server`` of the contract, over aiohttp."""
 
-    def __init__(self, asker: Asker, name: str, address: Address, key: str | None, *, deadline_s: float, max_bytes: int) -> None:
+    def __init__(  # made in one place
+        self,
+        asker: Asker,
+        name: str,
+        address: Address,
+        key: str | None,
+        headers: Mapping[str, str],
+        *,
+        deadline_s: float,
+        max_bytes: int,
+    ) -> None:
         """See ``Asker.server``."""
         self._asker = asker
         self._name = name
         self._url = f"{'https' if address.tls else 'http'}://{address.host_header}{address.base_path}"
         self._tls = address.tls
         self._key = key
+        self._headers = headers
         self._deadline_s = deadline_s
         self._max_bytes = max_bytes
 
@@ -169,7 +191,7 @@ class AskedServer:
         """Ask, and again where it is sent on to on its own host."""
         from yarl import URL
 
-        headers = {"authorization": f"Bearer {self._key}"} if self._key else {}
+        headers = dict(self._headers)
         data = None
         if body is not None:
             data, headers["content-type"] = msgspec.json.encode(body), "application/json"

@@ -117,6 +117,10 @@ class Directory:
         beside = () if fit is None else fit.endpoints
         return Target(model.id, (self._instance(model), *beside)), capabilities
 
+    def is_of_cloud(self, name: str) -> bool:
+        """Whether *name*, which has a colon, is of a provider's model."""
+        return self._clouds.claims(name)
+
     def use_fallbacks(self, fallbacks: Mapping[str, tuple[str, ...]]) -> None:
         """Resolve by *fallbacks* from now on."""
         self.fallbacks = fallbacks

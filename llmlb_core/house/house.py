@@ -16,6 +16,8 @@ from llmlb_core.endpoints.of_settings import find_servers
 from llmlb_core.errors import PluginRequired
 from llmlb_core.house.bare import FirstCome, NoRouter
 from llmlb_core.house.breaker_metrics import watch_breakers
+from llmlb_core.house.cloud_metrics import CloudMetrics
+from llmlb_core.house.cloud_office import CloudOffice
 from llmlb_core.house.directory import Directory, LocalRooms
 from llmlb_core.house.endpoint_office import EndpointOffice
 from llmlb_core.house.fallbacks import Fallbacks
@@ -83,13 +85,18 @@ class House:
         self._routers: RouterTable | None = None
         self._directory: Directory | None = None
         self._fallbacks: Fallbacks | None = None
-        self._clouds: Clouds | None = None
+        self._cloud_office: CloudOffice | None = None
+
+    @property
+    def cloud_office(self) -> CloudOffice:
+        """The providers behind prefixes, with their keys and lists; only while the house is open."""
+        assert self._cloud_office is not None, "the house is not open"
+        return self._cloud_office
 
     @property
     def clouds(self) -> Clouds:
         """The providers behind prefixes; only while the house is open."""
-        assert self._clouds is not None, "the house is not open"
-        return self._clouds
+        return self.cloud_office.clouds
 
     @property
     def routers(self) -> RouterTable:
@@ -156,7 +163,10 @@ class House:
             self._routers = routers
             feedbacks = feedback_in_use(registry.feedbacks, routers.in_use, policy)
             access = AccessLog() if settings.log.access else None
-            recorder = await rooms.enter_async_context(open_recorder(self.host, self._metrics, access, feedbacks))
+            cloud_metrics = CloudMetrics()
+            recorder = await rooms.enter_async_context(
+                open_recorder(self.host, self._metrics, access, feedbacks, [cloud_metrics.note])
+            )
             supervisor = self._supervisor = Supervisor(settings.workers, settings.engines, settings.data_dir)
             rooms.push_async_callback(supervisor.stop, 5.0)
             await supervisor.start()
@@ -167,25 +177,27 @@ class House:
                 _log.warning("model_unusable", model=problem.id, reason=problem.reason)
             sweep = Sweep(asyncio.get_running_loop())
             rooms.callback(sweep.stop)
-            breakers = self._breakers = Breakers(settings.circuit_breaker)
-            rooms.callback(breakers.stop)
-            office, clouds = self._open_servers(rooms, sweep, breakers)
+            office, clouds = self._open_servers(rooms, sweep)
+            breakers = self.breakers
             directory = self._directory = Directory(
                 catalogue, LocalRooms(registry.engines, devices, supervisor), office.registry, clouds, registry.dialects.values()
             )
-            self._models.fill(directory)
+            self._models.fill(directory, self.cloud_office.lists)
             warmup_wait_s = settings.workers.warmup_wait_s
             acquire = Acquire(routers, policy, settings.admission, warmup_wait_s=warmup_wait_s, breakers=breakers)
             uploads = await rooms.enter_async_context(open_uploads(settings))
             pipeline = self._pipeline = self._build_pipeline(directory, acquire, recorder, uploads)
             watch_house(self._metrics, pipeline, supervisor)
             watch_breakers(self._metrics, breakers)
+            cloud_metrics.use(clouds, self._metrics)
             supervisor.on_change.append(pipeline.acquire.wake)
             for told in (office.registry.on_routable, office.registry.on_unroutable):
                 told.append(pipeline.acquire.wake)
             for told_of_models in (office.registry.on_models, directory.on_gone):
                 told_of_models.append(pipeline.acquire.look_again)
             await rooms.enter_async_context(office.running())
+            clouds.on_keys.append(lambda _: pipeline.acquire.look_again())
+            await rooms.enter_async_context(self.cloud_office.running())
             self._fallbacks = Fallbacks(settings, current_database(), directory.use_fallbacks)
             await self._fallbacks.open(directory.has)
             for instance in directory.preloaded():
@@ -197,20 +209,23 @@ class House:
                 self.is_open = False
                 await pipeline.running.drain(settings.server.drain_timeout_s)
 
-    def _open_servers(self, rooms: AsyncExitStack, sweep: Sweep, breakers: Breakers) -> tuple[EndpointOffice, Clouds]:
-        """Return registered servers and providers; nothing is connected.
+    def _open_servers(self, rooms: AsyncExitStack, sweep: Sweep) -> tuple[EndpointOffice, Clouds]:
+        """Return registered servers and providers, with circuit breakers for both; nothing is connected.
 
         Raises:
             SettingsInvalid: One of them cannot be used as settings have it.
         """
         settings, registry = self.settings, self.host.registry
+        breakers = self._breakers = Breakers(settings.circuit_breaker)
+        rooms.callback(breakers.stop)
         servers = find_servers(settings, os.environ)
         office = EndpointOffice(settings, registry.endpoint_kinds, sweep, current_database(), servers=servers, breakers=breakers)
         office.registry.server_dialects = registry.server_dialects
         rooms.callback(office.registry.close)
         clouds = Clouds(find_clouds(settings, registry.clouds, registry.server_dialects, os.environ), sweep)
         rooms.callback(clouds.close)
-        self._endpoints, self._clouds = office, clouds
+        self._endpoints = office
+        self._cloud_office = CloudOffice(clouds, settings.data_dir, current_database())
         return office, clouds
 
     def _build_pipeline(self, directory: Directory, acquire: Acquire, recorder: Recorder, uploads: Uploads) -> Pipeline:

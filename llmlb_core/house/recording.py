@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 
 from llmlb_core.contracts.observer import Feedback
+from llmlb_core.domain.records import Record
 from llmlb_core.house.resume_metrics import watch_resume
 from llmlb_core.pipeline import Pipeline
 from llmlb_core.plugin_host.host import PluginHost
@@ -26,7 +27,11 @@ from llmlb_core.worker.supervisor import Supervisor
 
 @asynccontextmanager
 async def open_recorder(
-    host: PluginHost, metrics: Metrics, access: AccessLog | None, feedbacks: Mapping[str, Feedback]
+    host: PluginHost,
+    metrics: Metrics,
+    access: AccessLog | None,
+    feedbacks: Mapping[str, Feedback],
+    takers: Sequence[Callable[[Sequence[Record]], None]] = (),
 ) -> AsyncIterator[Recorder]:
     """Open it inside the lifespans of plugins: at its end observers are given what is left, and must still be able to keep it."""
     registry = host.registry
@@ -37,7 +42,8 @@ async def open_recorder(
         )
     if access is not None:
         metrics.watch("access_lines_dropped", "counter", "Lines of the access log that were lost.", lambda: access.dropped_count)
-    recorder = Recorder(access, calls=metrics.calls, delivery=delivery, feedbacks=feedbacks, fault=_fault_of(host, "feedback"))
+    fault = _fault_of(host, "feedback")
+    recorder = Recorder(access, calls=metrics.calls, delivery=delivery, feedbacks=feedbacks, fault=fault, takers=takers)
     try:
         with measured_lag(metrics.lag):
             async with nullcontext() if delivery is None else delivery.running():

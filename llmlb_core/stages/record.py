@@ -32,6 +32,7 @@ class Recorder:
         delivery: Delivery | None = None,
         feedbacks: Mapping[str, Feedback] | None = None,
         fault: Callable[[str, BaseException], None] | None = None,
+        takers: Sequence[Callable[[Sequence[Record]], None]] = (),
     ) -> None:
         """Hand records to those that are given.
 
@@ -41,11 +42,13 @@ class Recorder:
             delivery: The way to observers.
             feedbacks: By name; kept as it is, so that one that is withdrawn is asked no more.
             fault: Told the name of a feedback that raised, and what.
+            takers: Others that are given records, in batches.
         """
         self._takers: list[Callable[[Sequence[Record]], None]] = []
         if calls is not None:
             calls.before_read = self.flush
             self._takers.append(lambda records: calls.note(*records))
+        self._takers += takers
         if delivery is not None:
             self._takers.append(delivery.take)
         if access is not None:

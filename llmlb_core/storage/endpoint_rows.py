@@ -95,6 +95,21 @@ class FallbackRow(Model):
         table = "model_fallbacks"
 
 
+class CloudKeyRow(Model):
+    """One key of a provider; sealed, so that whoever has the database alone has none."""
+
+    id = fields.CharField(max_length=36, primary_key=True)
+    cloud = fields.CharField(max_length=64)
+    place = fields.IntField()
+    sealed = fields.TextField()
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        """Of Tortoise."""
+
+        table = "cloud_keys"
+
+
 class RevisionRow(Model):
     """Counts changes of what operators said, by subject, so that other processes see them by reading one number."""
 

@@ -27,6 +27,7 @@ class Metrics:
         self.calls = CallMetrics()
         self.lag = Histogram(LAG_BOUNDS_S)
         self._read: dict[str, Callable[[], MetricFamily]] = {}
+        self._more: dict[str, Callable[[], Iterable[MetricFamily]]] = {}
 
     def watch(
         self,
@@ -52,6 +53,10 @@ class Metrics:
 
         self._read[name] = family
 
+    def watch_families(self, name: str, read: Callable[[], Iterable[MetricFamily]]) -> None:
+        """Show whole families, whenever somebody looks; a later one of this name replaces them."""
+        self._more[name] = read
+
     def collect(self) -> Sequence[MetricFamily]:
         """Return every family as it is now."""
         families: Iterable[MetricFamily] = (
@@ -65,5 +70,6 @@ class Metrics:
                 bounds=LAG_BOUNDS_S,
             ),
             *(family() for family in self._read.values()),
+            *(family for read in self._more.values() for family in read()),
         )
         return tuple(families)

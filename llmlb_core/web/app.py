@@ -15,7 +15,7 @@ from llmlb_core.house import House
 from llmlb_core.settings.load import load_settings
 from llmlb_core.settings.sections import Settings
 from llmlb_core.web import errors
-from llmlb_core.web.admin import endpoints, health, models, node, plugins, queue, route, status
+from llmlb_core.web.admin import clouds, endpoints, health, models, node, plugins, queue, route, status
 from llmlb_core.web.door import Door
 from llmlb_core.web.guard import guard, guard_by_method
 
@@ -54,6 +54,9 @@ def create_app(settings: Settings | None = None, *, house: House | None = None) 
     about_node = node.blueprint(home)
     guard(about_node, "api", lambda: home.pipeline.authenticate)
     _mount(app, about_node, "/v0")
+    providers = clouds.blueprint(home)
+    guard_by_method(providers, ("endpoints",), "admin", lambda: home.pipeline.authenticate)
+    _mount(app, providers, "/v0/clouds")
     servers = endpoints.blueprint(home)
     guard_by_method(servers, ("api", "endpoints"), "endpoints", lambda: home.pipeline.authenticate)
     _mount(app, servers, "/v0/endpoints")

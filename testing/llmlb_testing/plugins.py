@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from llmlb_core import ModelInfo, ModelView, Plugin
+from llmlb_core import ModelInfo, ModelListing, ModelView, Plugin
 
 
 class FakeModels(ModelView):
@@ -22,6 +22,10 @@ class FakeModels(ModelView):
     def find(self, name: str) -> ModelInfo | None:
         """One model, by id or alias."""
         return next((model for model in self._models if name == model.id or name in model.aliases), None)
+
+    async def list_all(self) -> ModelListing:
+        """All models; no provider has any."""
+        return ModelListing(self._models)
 
 
 def plugin_context(

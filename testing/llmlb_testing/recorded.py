@@ -37,7 +37,7 @@ class RecordedServer(AskedServer):
     def __init__(self, answers: Mapping[str, object] | None = None, otherwise: Answer | ServerError = NOT_FOUND) -> None:
         """Answer *answers*."""
         address = parse_url("http://recorded.test:1234")
-        super().__init__(Asker(), "recorded", address, KEY, deadline_s=5.0, max_bytes=8 * 1024 * 1024)
+        super().__init__(Asker(), "recorded", address, KEY, {}, deadline_s=5.0, max_bytes=8 * 1024 * 1024)
         self.answers = dict(answers or {})
         self.otherwise = otherwise
         self.asked: list[str] = []

@@ -31,6 +31,10 @@ def blueprint(house: House) -> Blueprint:
             "calls_running_count": house.pipeline.running.count,
             "queue": plain(house.pipeline.acquire.stats()),
             "instances": [plain(each) for each in house.supervisor.snapshots()],
+            "cloud_providers": {
+                name: {"configured": bool(house.clouds.keys(name)), "base_url": cloud.base_url}
+                for name, cloud in house.clouds.all.items()
+            },
         }
 
     return pages

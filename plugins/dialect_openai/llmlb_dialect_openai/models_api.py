@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quart import Blueprint, Response, request
 
-from llmlb_core import ModelInfo, Plugin
+from llmlb_core import ModelInfo, ModelListing, Plugin
 from llmlb_core.errors import CallError, InvalidRequest, ModelNotFound
 from llmlb_dialect_openai.error_document import error_document
 from llmlb_dialect_openai.text import dumps
@@ -38,15 +38,19 @@ def blueprint(plugin: Plugin) -> Blueprint:
 
     @routes.get("")
     async def list_models() -> Response:
-        """All models, or those that are (not) ready."""
+        """All models, or those that are (not) ready; also those of providers, by their prefix (82491000)."""
         wanted = request.args.get("ready")
         if wanted is not None and wanted not in _FILTERS:
             return _refused(
                 InvalidRequest(f"Invalid value for 'ready': expected true or false, but got {wanted[:64]!r}.", param="ready")
             )
-        models = [] if view is None else view.list()
-        listed = [model_object(model) for model in models if wanted is None or model.is_ready is _FILTERS[wanted]]
-        return _json(dumps({"object": "list", "data": listed}))
+        listing = ModelListing(()) if view is None else await view.list_all()
+        listed = [model_object(model) for model in listing.models if wanted is None or model.is_ready is _FILTERS[wanted]]
+        answer = _json(dumps({"object": "list", "data": listed}))
+        if listing.cache_status:
+            answer.headers["X-Cache-Status"] = listing.cache_status
+            answer.headers["X-Cache-Age"] = str(int(listing.cache_age_s))
+        return answer
 
     @routes.get("/<path:name>")
     async def retrieve_model(name: str) -> Response:

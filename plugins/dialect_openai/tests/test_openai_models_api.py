@@ -10,7 +10,7 @@ from llmlb_dialect_openai.models_api import blueprint
 from openai.types import Model
 from quart import Quart
 
-from llmlb_core import Capability, ModelInfo, Plugin
+from llmlb_core import Capability, ModelInfo, ModelListing, Plugin
 
 READY = ModelInfo(
     "org/a", 5, "llmlb", (Capability.TEXT_GENERATION,), True, "ready", None, 2048, ("chat_completions",), ("a",), 7, "echo"
@@ -26,6 +26,9 @@ class Models:
 
     def find(self, name: str) -> ModelInfo | None:
         return next((model for model in (READY, LOADING) if name in (model.id, *model.aliases)), None)
+
+    async def list_all(self) -> ModelListing:
+        return ModelListing(self.list())
 
 
 @pytest.fixture

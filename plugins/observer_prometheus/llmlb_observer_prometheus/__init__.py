@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 from llmlb_core import Plugin, Routes, hookimpl
 from llmlb_observer_prometheus.settings import PrometheusSettings
@@ -23,6 +24,10 @@ class PrometheusPlugin:
 
     @hookimpl
     def llmlb_routes(self) -> Iterable[Routes]:
-        """Contribute the page."""
-        page = "llmlb_observer_prometheus.page:blueprint"
-        return (Routes("/metrics", page, "public" if self._settings.public else "admin"),)
+        """Contribute the page, and one of providers alone."""
+        module = "llmlb_observer_prometheus.page"
+        scope: Literal["public", "admin"] = "public" if self._settings.public else "admin"
+        return (
+            Routes("/metrics", f"{module}:blueprint", scope),
+            Routes("/v0/metrics/cloud", f"{module}:cloud_blueprint", scope),
+        )

@@ -11,15 +11,15 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "llmlb_"
 
 
-def exposition(families: Iterable[MetricFamily]) -> str:
-    """Return the page; families without a value are left out."""
-    return "".join(f"{line}\n" for family in families for line in _family(family))
+def exposition(families: Iterable[MetricFamily], prefix: str = _PREFIX) -> str:
+    """Return the page; families without a value are left out. Names begin with *prefix*."""
+    return "".join(f"{line}\n" for family in families for line in _family(family, prefix))
 
 
-def _family(family: MetricFamily) -> Iterator[str]:
+def _family(family: MetricFamily, prefix: str) -> Iterator[str]:
     if not family.samples and not family.histograms:
         return
-    name = _PREFIX + family.name + (f"_{family.unit}" if family.unit else "") + ("_total" if family.kind == "counter" else "")
+    name = prefix + family.name + (f"_{family.unit}" if family.unit else "") + ("_total" if family.kind == "counter" else "")
     help_ = family.help.replace("\\", r"\\").replace("\n", r"\n")
     yield f"# HELP {name} {help_}"
     yield f"# TYPE {name} {family.kind}"
