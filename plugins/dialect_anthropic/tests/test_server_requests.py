@@ -222,7 +222,7 @@ def test_the_root_has_one_version(path):
 @pytest.mark.parametrize(
     "block",
     [
-        {"type": "text", "text": "x", "of_tomorrow": 1},
+        {"type": "image", "source": {"type": "url", "url": "https://a.example/x.png"}, "of_tomorrow": 1},
         {"type": "text", "text": ""},
         {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA==", "detail": "low"}},
         {"type": "tool_result", "tool_use_id": "of nobody"},

@@ -97,7 +97,7 @@ def _adapter(kind: str) -> Any:
     for module in [module for name, module in sys.modules.items() if name.startswith("anthropic.types.")]:
         for each in vars(module).values():
             if is_typeddict(each):
-                each.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
+                each.__pydantic_config__ = {**getattr(each, "__pydantic_config__", {}), "extra": "forbid"}
 
     if kind == "count":
         return TypeAdapter(with_config(ConfigDict(extra="forbid", strict=False))(MessageCountTokensParams))
