@@ -18,6 +18,7 @@ from llmlb_core import (
     split_events,
     told_usage,
 )
+from llmlb_dialect_openai.text import loads
 
 FINISHES: dict[str, Any] = {
     "stop": "stop",
@@ -77,7 +78,19 @@ class _Document(msgspec.Struct):
     error: Any = None
 
 
-_decode = msgspec.json.Decoder(_Document).decode
+_decode_strict = msgspec.json.Decoder(_Document).decode
+
+
+def _decode(data: bytes) -> _Document:
+    """Decode a document; also one with half a surrogate pair or ``NaN``, as JavaScript and Python write them.
+
+    Raises:
+        ValueError: It is none; or ``RecursionError``.
+    """
+    try:
+        return _decode_strict(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return msgspec.convert(loads(data), _Document)
 
 
 class ChatReader(AnswerReader):
@@ -93,6 +106,7 @@ class ChatReader(AnswerReader):
         self._begun: set[int] = set()
         self._finished: set[int] = set()
         self._calling: set[int] = set()
+        self._has_told = False  # whether usage is among the results: some servers say it in every chunk
 
     def read(self, events: bytes) -> bytes:
         """Take whole events."""
@@ -104,7 +118,7 @@ class ChatReader(AnswerReader):
                 continue
             try:
                 chunk = _decode(data)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            except (ValueError, RecursionError):
                 self._fail(Fault("an event of its stream is not what the dialect has"))
                 break
             if chunk.error:
@@ -122,26 +136,30 @@ class ChatReader(AnswerReader):
         """Take a whole answer."""
         try:
             document = _decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"its answer is no chat ({error})") from None
         if not document.choices:
             raise ValueError("its answer has no choices")
         self._take(document)
         if self._begun > self._finished:
             raise ValueError("its answer has no finish reason")
-        if self.usage is None:
-            self.usage = told_usage(document.usage)
+        self._tell()
 
     def _take(self, chunk: _Document) -> None:
         for choice in chunk.choices or ():
             self._choose(choice)
         if chunk.usage is not None:
-            usage = told_usage(chunk.usage)
-            if usage is not None:
-                self.usage = usage
-                self.results.append(Delta(usage=usage))
+            self.usage = told_usage(chunk.usage) or self.usage
         if len(self._finished) >= self._count:
             self._finish()
+        if self.is_finished or not chunk.choices:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Put usage among the results, once, when nothing but an end mark follows."""
+        if self.usage is not None and self._finished and not self._has_told:
+            self._has_told = True
+            self.results.append(Delta(usage=self.usage))
 
     def _choose(self, choice: _Choice) -> None:
         said, index = choice.delta or choice.message, choice.index
@@ -156,7 +174,7 @@ class ChatReader(AnswerReader):
             if said.tool_calls or said.function_call:
                 self._call(index, said)
         elif choice.text:
-            self._put(Delta(index, choice.text))
+            self._put(Delta(index, choice.text, logprobs=_older_logprobs(choice.logprobs) if choice.logprobs else ()))
         if choice.finish_reason:
             finish = FINISHES.get(choice.finish_reason, "stop")
             if finish == "stop" and index in self._calling:
@@ -183,6 +201,7 @@ class ChatReader(AnswerReader):
     def _end(self) -> None:
         if self.ends(is_certain=True):
             self._finish()
+            self._tell()
         else:
             self._fail(_UNFINISHED)
 
@@ -211,4 +230,28 @@ def _logprobs(told: object) -> tuple[TokenLogprob, ...]:
             tuple(TopLogprob(top.token, top.logprob, tuple(top.bytes or ())) for top in each.top_logprobs or ()),
         )
         for each in tokens
+    )
+
+
+class _Older(msgspec.Struct):
+    tokens: list[str]
+    token_logprobs: list[float | None]
+    top_logprobs: list[dict[str, float] | None] | None = None
+
+
+def _older_logprobs(told: object) -> tuple[TokenLogprob, ...]:
+    """Return the log probabilities of a completion: lists beside one another, None for a prompt's first token."""
+    try:
+        older = msgspec.convert(told, _Older)
+    except msgspec.ValidationError:
+        return ()
+    tops = older.top_logprobs or [None] * len(older.tokens)
+    return tuple(
+        TokenLogprob(
+            token,
+            logprob or 0.0,
+            tuple(token.encode("utf-8", "replace")),
+            tuple(TopLogprob(each, chance, tuple(each.encode("utf-8", "replace"))) for each, chance in (top or {}).items()),
+        )
+        for token, logprob, top in zip(older.tokens, older.token_logprobs, tops, strict=False)
     )

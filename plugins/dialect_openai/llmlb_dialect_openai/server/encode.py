@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -16,6 +17,10 @@ Json = dict[str, Any]
 
 _REASONING = re.compile(r"(?:o\d|gpt-[5-9])(?:[-.\w]*)$")
 _WITHOUT_EFFORT = re.compile(r"(?:gpt-[34]|chatgpt|text-|davinci|babbage)")
+_OWN = re.compile(r"(?:o\d|gpt-\d|chatgpt|codex|ft:)")
+"""OpenAI's own models, which know sets of allowed tools; of others the tools that are not allowed are left out."""
+_MAX_USER = 64
+"""Characters of a user's name that OpenAI takes; clients of other APIs write longer ones."""
 _LOW, _MEDIUM = 1024, 8192
 """Tokens of thinking up to which an effort is called so."""
 
@@ -23,7 +28,7 @@ _LOW, _MEDIUM = 1024, 8192
 def chat_body(request: ChatRequest, model: str, *, stream: bool) -> bytes:
     """Return the body of a chat."""
     body: Json = {"model": model, "messages": messages_of(request.messages)}
-    body |= _sampled(request.sampling, model) | _asked(request)
+    body |= _sampled(request.sampling, model) | _asked(request, model)
     effort = effort_of(request, model)
     if effort is not None:
         body["reasoning_effort"] = effort
@@ -94,7 +99,7 @@ def _sampled(sampling: Sampling, model: str) -> Json:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _asked(request: ChatRequest) -> Json:
+def _asked(request: ChatRequest, model: str) -> Json:
     body: Json = {}
     if request.n != 1:
         body["n"] = request.n
@@ -103,15 +108,20 @@ def _asked(request: ChatRequest) -> Json:
     if request.logprobs:
         body |= {"logprobs": True, "top_logprobs": request.top_logprobs}
     if request.user is not None:
-        body["user"] = request.user
-    return body | _tools(request) | _format(request)
+        body["user"] = (
+            request.user if len(request.user) <= _MAX_USER else sha256(request.user.encode("utf-8", "replace")).hexdigest()
+        )
+    return body | _tools(request, model) | _format(request)
 
 
-def _tools(request: ChatRequest) -> Json:
+def _tools(request: ChatRequest, model: str) -> Json:
     if not request.tools:
         return {}
-    body: Json = {"tools": [{"type": "function", "function": _function(tool)} for tool in request.tools]}
-    choice = _choice(request)
+    choice, tools = _choice(request), request.tools
+    if isinstance(choice, dict) and choice["type"] == "allowed_tools" and not _OWN.match(model):
+        tools = tuple(tool for tool in tools if tool.name in request.tool_choice.names)
+        choice = "required" if request.tool_choice.mode == "required" else None
+    body: Json = {"tools": [{"type": "function", "function": _function(tool)} for tool in tools]}
     if choice is not None:
         body["tool_choice"] = choice
     if not request.parallel_tool_calls:
