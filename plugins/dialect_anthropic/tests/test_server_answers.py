@@ -122,6 +122,63 @@ def test_a_cut_stream_is_never_finished(count):
     assert (False, False) == (reader.is_finished, reader.ends(is_certain=True))
 
 
+@pytest.mark.parametrize("pieces", [(), ("",), ("", "")])
+def test_a_call_without_arguments_has_an_empty_object(pieces):
+    """The API streams nothing for it, and clients of other dialects read JSON."""
+    deltas = [event("content_block_delta", index=0, delta={"type": "input_json_delta", "partial_json": each}) for each in pieces]
+    start = event("content_block_start", index=0, content_block={**OTHER, "input": {}})
+    whole = events([], "tool_use")
+
+    results = read([*whole[:2], start, *deltas, event("content_block_stop", index=0), *whole[2:]], is_stream=True).results
+
+    assert "{}" == "".join(piece.arguments for each in results for piece in each.tool_calls)
+
+
+def test_input_that_comes_with_the_beginning_of_a_call_is_taken():
+    """Other servers of the dialect send it whole."""
+    whole = events([], "tool_use")
+    call = [event("content_block_start", index=0, content_block=TOOL), event("content_block_stop", index=0)]
+
+    results = read([*whole[:2], *call, *whole[2:]], is_stream=True).results
+
+    assert TOOL["input"] == json.loads("".join(piece.arguments for each in results for piece in each.tool_calls))
+
+
+def test_what_follows_the_end_is_not_read():
+    """An answer ends once."""
+    whole = events([TEXT])
+    late = event("error", error={"type": "api_error", "message": "late"})
+
+    assert read(whole, is_stream=True).results == read([*whole, whole[-2], late], is_stream=True).results
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        event("of_tomorrow", index="first", delta=7, usage=[]),
+        event("content_block_start", index=9, content_block={"type": "of_tomorrow", "text": None, "data": {}}),
+        event("content_block_delta", index=9, delta={"type": "of_tomorrow_delta", "text": ["x"]}),
+    ],
+)
+def test_what_is_not_known_yet_may_have_any_members(odd):
+    """The reference asks clients to read over it."""
+    whole = events([TEXT])
+
+    reader = read([*whole[:2], odd, *whole[2:]], is_stream=True)
+
+    assert (None, TEXT["text"]) == (reader.fault, text_of(reader.results))
+
+
+def test_deep_nesting_is_a_fault_or_no_answer():
+    """It ends neither the call of another nor the process."""
+    deep = b'{"type":"message","content":[{"type":"tool_use","input":' + b"[" * 100_000
+
+    assert None is not read([b"data: " + deep + b"\n\n"], is_stream=True).fault
+    assert None is AnthropicServerDialect().read_refusal(400, {}, deep)
+    with pytest.raises(ValueError, match="no message"):
+        MessageReader().read_plain(deep)
+
+
 def test_events_in_one_piece_are_the_same_as_one_by_one():
     """However the network cuts them."""
     whole = events([THOUGHT, TEXT, TOOL], "tool_use")

@@ -149,41 +149,25 @@ def test_a_schema_of_the_answer_is_the_apis_own():
     assert {"format": {"type": "json_schema", "schema": {"type": "object"}}} == body(chat(response_format=form))["output_config"]
 
 
-@pytest.mark.parametrize(
-    ("model", "members", "expected"),
-    [
-        (OLD, {"reasoning_effort": "high"}, {"type": "enabled", "budget_tokens": 16_384}),
-        (NEW, {"reasoning_effort": "high"}, {"type": "adaptive"}),
-        (OLD, {"thinking_tokens": 2000}, {"type": "enabled", "budget_tokens": 2000}),
-        (OLD, {"thinking_tokens": 10}, {"type": "enabled", "budget_tokens": 1024}),
-        (OLD, {"thinking_tokens": 0}, {"type": "disabled"}),
-        (OLD, {"thinking_tokens": 5000, "sampling": Sampling(max_tokens=3000)}, {"type": "enabled", "budget_tokens": 2999}),
-        (OLD, {"thinking_tokens": 5000, "sampling": Sampling(max_tokens=300)}, None),
-    ],
-)
-def test_how_much_is_thought(model, members, expected):
-    """By tokens where the model counts them, by effort where it decides; always below the limit of the answer."""
-    made = body(chat(**members), model)
+@pytest.mark.parametrize("call_id", ["call.1", "", "fc_1|msg_2", "ü"])
+def test_ids_of_calls_that_other_providers_gave_are_ones_that_it_takes(call_id):
+    """The same for a call and its result, different for different calls."""
+    calls = ToolCall(call_id, "weather", "{}"), ToolCall("call/2", "weather", "{}")
+    results = [Message("tool", (TextPart("x"),), tool_call_id=call.id) for call in calls]
 
-    assert expected == made.get("thinking")
-    assert made["max_tokens"] > made.get("thinking", {}).get("budget_tokens", 0)
-    assert ({"effort": "high"} if model == NEW else None) == made.get("output_config")
+    turns = body(chat(HI, Message("assistant", tool_calls=calls), *results))["messages"]
+
+    sent = [block["id"] for block in turns[1]["content"]]
+    assert (2, sent) == (len(set(sent)), [block["tool_use_id"] for block in turns[2]["content"]])
 
 
-def test_sampling_is_of_models_that_know_it():
-    """Later ones are refused by name, or have it dropped; 1 is what they do anyway."""
-    sampling = Sampling(temperature=0.5, top_p=0.9, top_k=5)
+def test_arguments_go_back_as_the_model_wrote_them():
+    """Numbers of any size, their order and their spaces; a prompt cache depends on it."""
+    arguments = '{ "b": 123456789012345678901234567890, "a": 1.0 }'
 
-    old = body(chat(sampling=sampling))
-    new = body(chat(sampling=sampling), NEW)
+    encoded = DIALECT.encode(chat(HI, Message("assistant", tool_calls=(ToolCall("t", "f", arguments),))), OLD, stream=False)
 
-    assert (0.5, 0.9, 5) == (old["temperature"], old["top_p"], old["top_k"])
-    assert not {"temperature", "top_p", "top_k"} & set(new)
-    assert ((), ("temperature", "top_p", "top_k")) == (
-        DIALECT.lacks(chat(sampling=sampling), OLD),
-        DIALECT.lacks(chat(sampling=sampling), NEW),
-    )
-    assert () == DIALECT.lacks(chat(sampling=Sampling(temperature=1.0, top_p=1.0)), NEW)
+    assert arguments.encode() in encoded.body
 
 
 def test_what_the_api_has_no_word_for_is_named():
@@ -233,3 +217,19 @@ def test_the_root_has_one_version(path):
     """Base URLs are written with it and without."""
     assert "/v1" == DIALECT.root(path)
     assert "/anthropic/v1" == DIALECT.root("/anthropic" + path)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "image", "source": {"type": "url", "url": "https://a.example/x.png"}, "of_tomorrow": 1},
+        {"type": "text", "text": ""},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA==", "detail": "low"}},
+        {"type": "tool_result", "tool_use_id": "of nobody"},
+    ],
+)
+def test_the_provider_of_these_tests_is_strict_at_any_depth(block):
+    """Else they would show nothing."""
+    content = {"model": OLD, "max_tokens": 9, "messages": [{"role": "user", "content": [block]}]}
+
+    assert [] != FakeAnthropic().check(Asked("POST", "/v1/messages", "", {"anthropic-version": "2023-06-01"}, content))

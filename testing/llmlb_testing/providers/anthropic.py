@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 from llmlb_testing.providers.base import Asked, Provider, Scripted, schema_problems
 
 MODEL = "claude-sonnet-4-5"
+_ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 
 class FakeAnthropic(Provider):
@@ -27,7 +30,7 @@ class FakeAnthropic(Provider):
             problems.append("authorization: two credentials")
         kinds = {"/v1/messages": "message", "/v1/messages/count_tokens": "count"}
         if asked.path in kinds:
-            problems += schema_problems(_adapter(kinds[asked.path]), asked.json)
+            problems += schema_problems(_adapter(kinds[asked.path]), asked.json) or _unfit(asked.json)
         elif asked.path != "/v1/models":
             problems.append(f"{asked.path}: no such route")
         return problems
@@ -53,12 +56,48 @@ class FakeAnthropic(Provider):
         return {"type": "error", "error": {"type": kinds.get(status, "api_error"), "message": message}, "request_id": "req_1"}
 
 
+def _unfit(body: Mapping[str, Any]) -> list[str]:
+    """Return what the types allow and the API does not, by the pages "Extended thinking", "Tool use" and "Messages"."""
+    thinking, limit = body.get("thinking") or {}, body.get("max_tokens")
+    budget, choice = thinking.get("budget_tokens", 1024), body.get("tool_choice") or {}
+    calls = _blocks(body, "tool_use")
+    results = [block["tool_use_id"] for block in _blocks(body, "tool_result")]
+    is_on = thinking.get("type") in ("enabled", "adaptive")
+    rules = {
+        "thinking.budget_tokens: must be at least 1024": budget >= 1024,
+        "max_tokens: must be greater than thinking.budget_tokens": "budget_tokens" not in thinking
+        or limit is None
+        or limit > budget,
+        "thinking: may not be enabled when tool_choice forces tool use": not is_on or choice.get("type") not in ("any", "tool"),
+        "temperature: may only be 1 when thinking is enabled": not is_on or body.get("temperature", 1) == 1,
+        "top_p: must be at least 0.95 when thinking is enabled": not is_on or body.get("top_p", 1) >= 0.95,
+        "top_k: must be unset when thinking is enabled": not is_on or "top_k" not in body,
+        "temperature and top_p cannot both be specified for this model": "4-5" not in body["model"]
+        or not {"temperature", "top_p"} <= set(body),
+        "tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'": all(_ID.fullmatch(block["id"]) for block in calls),
+        "tool_result: unexpected tool_use_id": {block["id"] for block in calls} >= set(results),
+        "messages.0: text content blocks must be non-empty": all(block["text"] for block in _blocks(body, "text")),
+    }
+    return [rule for rule, holds in rules.items() if not holds]
+
+
+def _blocks(body: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
+    contents = [turn["content"] for turn in body["messages"] if not isinstance(turn["content"], str)]
+    return [block for content in contents for block in content if block["type"] == kind]
+
+
 @cache
 def _adapter(kind: str) -> Any:
     from anthropic.types.message_count_tokens_params import MessageCountTokensParams
     from anthropic.types.message_create_params import MessageCreateParamsBase
     from pydantic import ConfigDict, TypeAdapter, with_config
-    from typing_extensions import TypedDict
+    from typing_extensions import is_typeddict
+
+    # A parent's configuration does not reach the types of its members: each needs its own.
+    for module in [module for name, module in sys.modules.items() if name.startswith("anthropic.types.")]:
+        for each in vars(module).values():
+            if is_typeddict(each):
+                each.__pydantic_config__ = {**getattr(each, "__pydantic_config__", {}), "extra": "forbid"}
 
     if kind == "count":
         return TypeAdapter(with_config(ConfigDict(extra="forbid", strict=False))(MessageCountTokensParams))
@@ -69,7 +108,6 @@ def _adapter(kind: str) -> Any:
         top_p: float
         top_k: int
 
-    del TypedDict
     return TypeAdapter(with_config(ConfigDict(extra="forbid"))(Body))
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Self
 
@@ -162,7 +162,17 @@ def schema_problems(adapter: Any, document: Any) -> list[str]:
 
     try:
         validate = getattr(adapter, "validate_python", None) or adapter.model_validate
-        validate(document)
+        _exhaust(validate(document))
     except ValidationError as error:
         return [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:8]]
     return []
+
+
+def _exhaust(value: Any) -> None:
+    """Walk through all of *value*: members that are an ``Iterable`` are not checked before somebody does."""
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif isinstance(value, str | bytes) or not isinstance(value, list | tuple | Iterator):
+        return
+    for each in value:
+        _exhaust(each)

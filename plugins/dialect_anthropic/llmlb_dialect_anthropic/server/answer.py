@@ -67,6 +67,18 @@ class _Event(msgspec.Struct):
     usage: _Usage | None = None
 
 
+class _Kind(msgspec.Struct):
+    type: str
+
+
+class _Part(msgspec.Struct):
+    type: str = ""
+    content_block: _Kind | None = None
+    delta: _Kind | None = None
+
+
+_KNOWN = frozenset({"message_start", "message_delta", "message_stop", "content_block_stop", "error"})
+_KNOWN_PARTS = frozenset({"text", "tool_use", *_THOUGHTS, "text_delta", "input_json_delta", "thinking_delta", "signature_delta"})
 _decode_event = msgspec.json.Decoder(_Event).decode
 _decode_message = msgspec.json.Decoder(_Message).decode
 
@@ -74,12 +86,13 @@ _decode_message = msgspec.json.Decoder(_Message).decode
 class _Open:
     """A block that has begun and not ended."""
 
-    __slots__ = ("block", "place", "seal", "texts")
+    __slots__ = ("block", "has_input", "place", "seal", "texts")
 
     def __init__(self, block: _Block, place: int) -> None:
         self.block, self.place = block, place
         self.texts = [block.thinking] if block.thinking else []
         self.seal = block.signature
+        self.has_input = False
 
 
 class MessageReader(AnswerReader):
@@ -95,11 +108,13 @@ class MessageReader(AnswerReader):
     def read(self, events: bytes) -> bytes:
         """Take whole events."""
         for _, data in split_events(events):
-            if not data or self.fault is not None:
+            if not data or not self.is_flowing:
                 continue
             try:
                 event = _decode_event(data)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                if _is_of_tomorrow(data):
+                    continue
                 self._fail(Fault("an event of its stream is not what the dialect has"))
                 break
             self._take(event, data)
@@ -109,7 +124,7 @@ class MessageReader(AnswerReader):
         """Take a whole message, or a count of tokens."""
         try:
             message = _decode_message(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise ValueError(f"its answer is no message ({error})") from None
         if message.input_tokens is not None and not message.type:
             self.results.append(Delta(usage=Usage(prompt_tokens=message.input_tokens)))
@@ -120,9 +135,6 @@ class MessageReader(AnswerReader):
             raise ValueError("its answer has no stop_reason")
         for number, block in enumerate(message.content):
             self._begin(number, block)
-            if block.type == "tool_use":
-                arguments = bytes(block.input).decode()
-                self.results.append(Delta(tool_calls=(ToolCallDelta(self._call_count - 1, arguments=arguments),)))
             self._end(number)
         self._count(message.usage)
         self._stop(message.stop_reason, message.stop_sequence)
@@ -167,6 +179,7 @@ class MessageReader(AnswerReader):
             return
         if delta.partial_json:
             if block.block.type == "tool_use":
+                block.has_input = True
                 self._put(Delta(tool_calls=(ToolCallDelta(block.place, arguments=delta.partial_json),)))
         elif delta.thinking:
             block.texts.append(delta.thinking)
@@ -176,9 +189,14 @@ class MessageReader(AnswerReader):
 
     def _end(self, index: int) -> None:
         opened = self._blocks.pop(index, None)
-        if opened is None or opened.block.type not in _THOUGHTS:
+        if opened is None:
             return
         block = opened.block
+        if block.type == "tool_use" and not opened.has_input:
+            # All of a plain answer's; in a stream a call without arguments has an empty piece of JSON or none.
+            self._put(Delta(tool_calls=(ToolCallDelta(opened.place, arguments=bytes(block.input).decode()),)))
+        if block.type not in _THOUGHTS:
+            return
         sealed = Thinking("anthropic", block.type, "".join(opened.texts), block.data or opened.seal)
         self._put(Delta(thinking=(sealed,)))
 
@@ -204,6 +222,19 @@ class MessageReader(AnswerReader):
 
     def _fail(self, fault: Fault) -> None:
         self.fault, self.is_flowing = fault, False
+
+
+def _is_of_tomorrow(data: bytes) -> bool:
+    """Whether an event that cannot be read is of a kind, or has a part of a kind, that is not known yet."""
+    try:
+        kind = msgspec.json.decode(data, type=_Kind).type
+        if kind not in ("content_block_start", "content_block_delta"):
+            return kind not in _KNOWN
+        event = msgspec.json.decode(data, type=_Part)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    part = event.content_block if kind == "content_block_start" else event.delta
+    return part is not None and part.type not in _KNOWN_PARTS
 
 
 def _usage(told: _Usage) -> Usage:

@@ -87,7 +87,7 @@ class AnthropicServerDialect(ServerDialect):
         del status, headers
         try:
             error = msgspec.json.decode(body, type=_Document).error
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         return None if error is None else Refusal(error.message, type=error.type, status=_STATUSES.get(error.type))
 

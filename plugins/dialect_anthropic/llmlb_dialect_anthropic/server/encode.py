@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -10,11 +11,11 @@ import orjson
 from llmlb_core import ChatRequest, Tool
 from llmlb_core.errors import UnsupportedParameter
 from llmlb_dialect_anthropic.server.messages import system_of, turns_of
-from llmlb_dialect_anthropic.server.models import default_max_tokens, takes_effort, takes_sampling
+from llmlb_dialect_anthropic.server.models import default_max_tokens, most_tokens, takes_one_sampler, takes_sampling
+from llmlb_dialect_anthropic.server.thinking import LEAST_BUDGET, effort_of, lacks_thinking, thinking_of
 
-LEAST_BUDGET = 1024
-_BUDGETS = {"minimal": 1024, "low": 1024, "medium": 4096, "high": 16_384, "xhigh": 32_768, "max": 32_768}
-_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
+LEAST_TOP_P = 0.95
+"""The API takes no less beside thinking, and one so high is about what it does anyway."""
 
 
 def body_of(request: ChatRequest, model: str, *, stream: bool) -> bytes:
@@ -23,17 +24,20 @@ def body_of(request: ChatRequest, model: str, *, stream: bool) -> bytes:
     Raises:
         UnsupportedParameter: It has something without which it would mean something else.
     """
-    limit = request.sampling.max_tokens
-    max_tokens = default_max_tokens(model) if limit is None else limit
-    body = {"model": model, "max_tokens": max_tokens, **_prompt(request), **_thinking(request, model, max_tokens)}
-    if limit is None and "budget_tokens" in body.get("thinking", {}):
-        body["max_tokens"] = max(max_tokens, body["thinking"]["budget_tokens"] + default_max_tokens(model))
+    limit, prompt = request.sampling.max_tokens, _prompt(request, model)
+    thinking = prompt.get("thinking", {})
+    if limit is None:
+        limit = default_max_tokens(model)
+        if "budget_tokens" in thinking:
+            budget = thinking["budget_tokens"]
+            limit = max(min(limit + budget, most_tokens(model)), budget + LEAST_BUDGET)
+    body = {"model": model, "max_tokens": limit, **prompt}
     if request.stop:
         body["stop_sequences"] = list(request.stop)
     if request.user is not None:
         body["metadata"] = {"user_id": request.user}
     if takes_sampling(model):
-        body |= _sampling(request, is_thinking=body.get("thinking", {}).get("type") == "enabled")
+        body |= _sampling(request, model, is_thinking=_is_on(thinking))
     if stream:
         body["stream"] = True
     return orjson.dumps(body)
@@ -41,7 +45,7 @@ def body_of(request: ChatRequest, model: str, *, stream: bool) -> bytes:
 
 def count_body_of(request: ChatRequest, model: str) -> bytes:
     """Return the body of a question for the tokens of a prompt."""
-    return orjson.dumps({"model": model, **_prompt(request), **_thinking(request, model, default_max_tokens(model))})
+    return orjson.dumps({"model": model, **_prompt(request, model)})
 
 
 def lacking(request: ChatRequest, model: str) -> tuple[str, ...]:
@@ -59,14 +63,21 @@ def lacking(request: ChatRequest, model: str) -> tuple[str, ...]:
         # Its reference has no free JSON: a schema, or words in the prompt.
         "response_format": request.response_format.type == "json_object",
     }
+    temperature, top_p = sampling.temperature, sampling.top_p
+    # 1 is what the API does anyway, and what official clients of other providers like to write.
     if not takes_sampling(model):
-        # 1 is what the API does anyway, and what official clients of other providers like to write.
-        has |= {"temperature": sampling.temperature not in (None, 1), "top_p": sampling.top_p not in (None, 1)}
-        has["top_k"] = sampling.top_k is not None
+        has |= {"temperature": temperature not in (None, 1), "top_p": top_p not in (None, 1), "top_k": sampling.top_k is not None}
+    elif _is_on(thinking_of(request, model) or {}):
+        has |= {"temperature": temperature not in (None, 1), "top_k": sampling.top_k is not None}
+        has["top_p"] = top_p is not None and top_p < LEAST_TOP_P
+    elif takes_one_sampler(model):
+        has["top_p"] = temperature not in (None, 1) and top_p not in (None, 1)
+    if lacks_thinking(request, model):
+        has["reasoning_effort" if request.thinking_tokens is None else "thinking_tokens"] = True
     return tuple(name for name, is_there in has.items() if is_there)
 
 
-def _prompt(request: ChatRequest) -> dict[str, Any]:
+def _prompt(request: ChatRequest, model: str) -> dict[str, Any]:
     prompt: dict[str, Any] = {"messages": turns_of(request.messages, "anthropic")}
     system = system_of(request.messages)
     if system:
@@ -76,10 +87,22 @@ def _prompt(request: ChatRequest) -> dict[str, Any]:
         choice = _tool_choice(request)
         if choice is not None:
             prompt["tool_choice"] = choice
+    config: dict[str, Any] = {}
+    effort, thinking = effort_of(request, model), thinking_of(request, model)
+    if effort is not None:
+        config["effort"] = effort
     if request.response_format.type == "json_schema":
         schema = msgspec.json.decode(request.response_format.schema_json or "{}")
-        prompt["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+        config["format"] = {"type": "json_schema", "schema": schema}
+    if config:
+        prompt["output_config"] = config
+    if thinking is not None:
+        prompt["thinking"] = thinking
     return prompt
+
+
+def _is_on(thinking: Mapping[str, Any]) -> bool:
+    return thinking.get("type") in ("enabled", "adaptive")
 
 
 def _allowed(request: ChatRequest) -> tuple[Tool, ...]:
@@ -112,39 +135,19 @@ def _tool_choice(request: ChatRequest) -> dict[str, Any] | None:
     return made if made != {"type": "auto"} else None
 
 
-def _thinking(request: ChatRequest, model: str, max_tokens: int) -> dict[str, Any]:
-    """Return how much the model is to think: tokens where the client counts them, effort where it does not."""
-    tokens, effort = request.thinking_tokens, request.reasoning_effort
-    if tokens == 0 or (tokens is None and effort == "none"):
-        return {"thinking": {"type": "disabled"}}
-    if tokens is None and effort is not None:
-        if takes_effort(model):
-            config = {"effort": _EFFORTS.get(effort, effort)}
-            if request.response_format.type == "json_schema":
-                config["format"] = _prompt(request)["output_config"]["format"]
-            return {"thinking": {"type": "adaptive"}, "output_config": config}
-        tokens = _BUDGETS.get(effort, _BUDGETS["medium"])
-    if tokens is None:
-        return {}
-    if request.sampling.max_tokens is not None:
-        if max_tokens <= LEAST_BUDGET:
-            return {}  # an answer so short leaves no room for thinking
-        tokens = min(tokens, max_tokens - 1)
-    return {"thinking": {"type": "enabled", "budget_tokens": max(tokens, LEAST_BUDGET)}}
-
-
-def _sampling(request: ChatRequest, *, is_thinking: bool) -> dict[str, Any]:
+def _sampling(request: ChatRequest, model: str, *, is_thinking: bool) -> dict[str, Any]:
     sampling, made = request.sampling, {}
+    temperature, top_p = sampling.temperature, sampling.top_p
     if is_thinking:
         return {}  # the API takes none beside thinking, but for what it does anyway
-    if sampling.temperature is not None:
-        if sampling.temperature > 1:
-            raise UnsupportedParameter(
-                f"This provider takes a temperature from 0 to 1, not {sampling.temperature:g}.", param="temperature"
-            )
-        made["temperature"] = sampling.temperature
-    if sampling.top_p is not None:
-        made["top_p"] = sampling.top_p
+    if temperature is not None and top_p is not None and takes_one_sampler(model):
+        temperature, top_p = (None, top_p) if temperature == 1 and top_p != 1 else (temperature, None)
+    if temperature is not None:
+        if temperature > 1:
+            raise UnsupportedParameter(f"This provider takes a temperature from 0 to 1, not {temperature:g}.", param="temperature")
+        made["temperature"] = temperature
+    if top_p is not None:
+        made["top_p"] = top_p
     if sampling.top_k is not None:
         made["top_k"] = sampling.top_k
     return made

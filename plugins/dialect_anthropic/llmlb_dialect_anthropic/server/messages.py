@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 import msgspec
+import orjson
 
 from llmlb_core import ImagePart, Message, TextPart, Thinking, ToolCall
 from llmlb_core.errors import UnsupportedParameter
 
 Block = dict[str, Any]
+_IDS = re.compile(r"[a-zA-Z0-9_-]+")
 _MEDIA_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 
 
@@ -42,7 +46,7 @@ def _user(message: Message, number: int) -> list[Block]:
     parts = [block for part in message.parts for block in _part(part, number)]
     if message.role != "tool":
         return parts
-    result: Block = {"type": "tool_result", "tool_use_id": message.tool_call_id}
+    result: Block = {"type": "tool_result", "tool_use_id": _id(message.tool_call_id or "")}
     if parts:
         result["content"] = parts
     if message.is_error:
@@ -73,7 +77,16 @@ def _tool_use(call: ToolCall) -> Block:
             f"The arguments of tool call {call.id!r} of '{call.name}' are no JSON object, and this provider takes nothing else.",
             param="messages",
         )
-    return {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments}
+    # Their text as it is: no number is rounded, and what the model wrote is what it reads again.
+    text = orjson.Fragment(call.arguments) if call.arguments.strip() else {}
+    return {"type": "tool_use", "id": _id(call.id), "name": call.name, "input": text}
+
+
+def _id(call_id: str) -> str:
+    """Return *call_id*, or another in its place where another provider's has characters that the API refuses."""
+    if _IDS.fullmatch(call_id):
+        return call_id
+    return f"toolu_{sha256(call_id.encode()).hexdigest()[:24]}"
 
 
 def _part(part: TextPart | ImagePart, number: int) -> list[Block]:
