@@ -24,6 +24,7 @@ _OF_KEY: dict[int, type[CallError]] = {
     407: CloudKeyRefused,
     429: CloudBusy,
 }
+_SERVER = 500
 _TIMEOUTS = frozenset({408, 504, 524})
 _NOT_IN_A_MOMENT = frozenset({501, 505})
 
@@ -33,7 +34,8 @@ def read_error_of(name: str, dialect: ServerDialect) -> Callable[[int, Mapping[s
 
     def read(status: int, headers: Mapping[str, str], body: bytes) -> CallError | None:
         told = dialect.read_refusal(status, headers, body)
-        status = told.status or status if told is not None else status
+        if told is not None and told.status and not (status >= _SERVER and told.status == _SERVER):
+            status = told.status  # what was told in a stream has no other; some tell of keys by another one than HTTP's
         if is_passed_on(status):
             return None
         words = f": {told.message.rstrip('.')}" if told is not None and told.message else ""
