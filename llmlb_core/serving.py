@@ -98,8 +98,10 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[Ho
             await house.pipeline.running.drain(0)
 
         app = create_app(settings, house=house)
-        config = _config(settings, listener, tls)
+        config = _config(settings, tls)
         if plane == "web":
+            # Hypercorn closes what it listens on, and ours is closed by whoever opened it.
+            config.bind = [f"fd://{listener.dup().detach()}"]
             await hypercorn_serve(app, config, shutdown_trigger=until_stopped)
             return
         wire = WireServer(house.pipeline, house.host.registry.dialects, Handover(app, config))
@@ -151,10 +153,9 @@ class _Config(Config):
         return self.tls
 
 
-def _config(settings: Settings, listener: socket.socket, tls: ssl.SSLContext | None) -> Config:
+def _config(settings: Settings, tls: ssl.SSLContext | None) -> Config:
     config = _Config()
     config.tls = tls
-    config.bind = [f"fd://{listener.fileno()}"]
     config.accesslog = None
     config.errorlog = None
     config.include_server_header = False

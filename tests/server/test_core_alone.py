@@ -8,11 +8,13 @@ import sys
 import urllib.error
 import urllib.request
 
+import pytest
 from llmlb_testing.distributions import link_core
 
 
-def test_the_core_alone_starts_and_answers_404(tmp_path):
-    """It serves its own pages, says that nothing is served under /v1, and lets nobody into /v0."""
+@pytest.mark.parametrize("plane", ["wire", "web"])
+def test_the_core_alone_starts_answers_404_and_stops(tmp_path, plane):
+    """It serves its own pages, says that nothing is served under /v1, lets nobody into /v0, and ends with exit code 0."""
     site = tmp_path / "site"
     link_core(site)
     environment = {
@@ -20,7 +22,7 @@ def test_the_core_alone_starts_and_answers_404(tmp_path):
         "LLMLB_DATA_DIR": str(tmp_path / "data"),
         "PYTHONPATH": str(site),
     }
-    command = [sys.executable, "-S", "-m", "llmlb_core", "serve", "--port", "0"]
+    command = [sys.executable, "-S", "-m", "llmlb_core", "serve", "--port", "0", "--plane", plane]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         try:
             ready = server.stdout.readline()

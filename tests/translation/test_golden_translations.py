@@ -1,7 +1,7 @@
 """Every pair of dialects that is translated, both ways: requests as the public references show them, answers in their shapes.
 
-``requests`` holds what clients send, each with the page of the reference that it follows; ``golden`` what a server is sent for it, and
-what the client is answered, streamed and not. ``LLMLB_UPDATE=1`` writes ``golden`` anew: read the difference before you keep it.
+``requests`` holds what clients send, each with the page of the reference that it follows; ``golden`` what a server is sent for it,
+and what the client is answered, streamed and not. ``LLMLB_UPDATE=1`` writes ``golden`` anew: read the difference before keeping it.
 """
 
 from __future__ import annotations
