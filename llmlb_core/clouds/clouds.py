@@ -43,6 +43,7 @@ class Clouds:
 
     Attributes:
         on_keys: Called with the name of a provider whose keys have changed.
+        is_used: Whether any provider has, or had, a key.
     """
 
     def __init__(self, clouds: Iterable[ConfiguredCloud], sweep: Sweep) -> None:
@@ -52,6 +53,7 @@ class Clouds:
         self._by_prefix: dict[str, _Room] = {}
         self._retired: list[CloudEndpoint] = []
         self.on_keys: list[Callable[[str], None]] = []
+        self.is_used = False
         for room in self._rooms.values():
             for prefix in room.cloud.prefixes:
                 self._by_prefix.setdefault(prefix, room)
@@ -131,6 +133,7 @@ class Clouds:
             self._retired.remove(endpoint)
             endpoint.close()
         self._retired += room.endpoints
+        self.is_used = self.is_used or bool(keys)
         room.keys = tuple(keys)
         room.endpoints = tuple([CloudEndpoint(room.cloud, key, number, self._sweep) for number, key in enumerate(keys, 1)])
         room.targets.clear()

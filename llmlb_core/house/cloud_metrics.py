@@ -37,7 +37,9 @@ class CloudMetrics:
         metrics.watch_families("clouds", self.collect)
 
     def note(self, records: Sequence[Record]) -> None:
-        """Count those that a provider was asked for."""
+        """Count those that a provider was asked for; where none can be, that costs nothing."""
+        if self._clouds is None or not self._clouds.is_used:
+            return
         for record in records:
             endpoint = record.served_by or (record.attempts[-1].endpoint if record.attempts else "")
             if endpoint.startswith(_SIGN):
