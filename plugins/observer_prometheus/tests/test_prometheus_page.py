@@ -73,6 +73,6 @@ def test_page_is_for_administrators_unless_settings_open_it(public, scope):
     """Names of models and endpoints are on it."""
     plugin = PrometheusPlugin(Plugin("observer_prometheus", Path(), PrometheusSettings(public)))
 
-    (routes,) = plugin.llmlb_routes()
+    page, clouds = plugin.llmlb_routes()
 
-    assert ("/metrics", scope) == (routes.prefix, routes.scope)
+    assert [("/metrics", scope), ("/v0/metrics/cloud", scope)] == [(each.prefix, each.scope) for each in (page, clouds)]
