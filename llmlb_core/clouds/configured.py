@@ -15,9 +15,11 @@ from llmlb_core.errors import SettingsInvalid
 from llmlb_core.settings.endpoints import url_problem
 from llmlb_core.settings.problems import Problems
 from llmlb_core.settings.sections import CloudSettings, CloudTimeoutSettings, SecretReference, Settings
+from llmlb_core.telemetry.log import get_logger
 from llmlb_core.upstream.address import Address, parse_base_url
 
 LONGEST_TIMEOUT_S = 300
+_log = get_logger("clouds")
 
 
 @frozen(kw_only=True)
@@ -62,8 +64,12 @@ def find_clouds(
     found = []
     for name in sorted({*clouds, *settings.clouds}):
         own = settings.clouds.get(name, CloudSettings())
-        if own.enabled:
-            each = _configured(name, clouds.get(name), own, dialects, environ, folder, problems)
+        brought = clouds.get(name)
+        if brought is not None and name not in settings.clouds and brought.dialect not in dialects:
+            # Nobody asked for it by name: a dialect that is switched off or broken is no reason not to start.
+            _log.warning("cloud_without_dialect", cloud=name, dialect=brought.dialect)
+        elif own.enabled:
+            each = _configured(name, brought, own, dialects, environ, folder, problems)
             if each is not None:
                 found.append(each)
     problems.stop()

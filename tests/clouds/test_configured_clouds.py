@@ -71,6 +71,15 @@ def test_settings_alone_make_a_provider(tmp_path):
     assert ("/v1", 1.0, ("mistral",)) == (cloud.address.base_path, cloud.prices["big"].input, cloud.prefixes)
 
 
+def test_a_plugin_whose_dialect_is_not_there_is_left_out(tmp_path):
+    """A dialect that is switched off is no reason not to start; one that settings ask for by name is."""
+    other = Cloud(name="other", dialect="gone", base_url="https://other.example")
+
+    assert ["acme"] == list(found(tmp_path, clouds=(ACME, other)))
+    with pytest.raises(SettingsInvalid, match="'gone' is spoken by no active plugin"):
+        found(tmp_path, "[clouds.other]\n", clouds=(ACME, other))
+
+
 def test_one_that_is_not_enabled_is_not_there(tmp_path):
     """Installed, and switched off."""
     assert {} == found(tmp_path, "[clouds.acme]\nenabled = false\n")
