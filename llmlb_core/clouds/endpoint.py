@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from llmlb_core.clouds.configured import ConfiguredCloud
+from llmlb_core.clouds.rate_limits import RateLimits
 from llmlb_core.clouds.refusals import read_error_of
 from llmlb_core.contracts.endpoint import Result
 from llmlb_core.contracts.server_dialect import ServerDialect
@@ -15,7 +16,12 @@ from llmlb_core.upstream.sweep import Sweep
 
 
 class CloudEndpoint(ServerEndpoint):
-    """A provider; models are named with its prefix, which it is not sent."""
+    """A provider; models are named with its prefix, which it is not sent.
+
+    Attributes:
+        cloud: Which one.
+        rate_limits: Its connections, and what the provider tells of the key's limits.
+    """
 
     kind = "cloud"
 
@@ -27,6 +33,7 @@ class CloudEndpoint(ServerEndpoint):
         self.drops = cloud.settings.unsupported == "drop"
         self._dialect = cloud.dialect
         super().__init__(self.name, cloud.address, sweep, cloud.settings.timeouts, cloud.settings.max_in_flight)
+        self._pool = self.rate_limits = RateLimits(cloud.address, sweep)
         self.carry(cloud.dialect.credential(key))
         self.passed_on = (*cloud.dialect.passed_on, *(name for name, _ in cloud.dialect.headers))
         self.pool.read_error = read_error_of(cloud.name, cloud.dialect)

@@ -67,7 +67,7 @@ class Pool:
         """
         address = self.address
         self._sweep.start()
-        connection = Connection(self)
+        connection = self._new()
         try:
             async with asyncio.timeout(timeout_s):
                 await self.loop.create_connection(
@@ -81,6 +81,10 @@ class Pool:
             self._all.discard(connection)  # closed by the loop; uvloop does not say so when a call is cancelled in the last step
             raise
         return connection
+
+    def _new(self) -> Connection:
+        """Return a connection that is not open yet."""
+        return Connection(self)
 
     def made(self, connection: Connection) -> None:
         """*connection* is open."""

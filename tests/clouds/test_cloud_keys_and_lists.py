@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from attrs import evolve
 from llmlb_testing.doors import open_doors
 from llmlb_testing.providers.anthropic import FakeAnthropic
-from llmlb_testing.providers.openai import FakeOpenAI
+from llmlb_testing.providers.openai import FakeOpenAI, says
 
 from llmlb_core import Price, Usage
 from llmlb_core.house.cloud_metrics import cost_of, price_of
@@ -70,6 +71,25 @@ async def test_a_key_that_is_set_is_used_at_once_and_never_shown(tmp_path, caplo
     everything = b"".join(file.read_bytes() for file in tmp_path.iterdir() if file.is_file())
     assert b"key-1" not in everything
     assert "key-1" not in told.text + shown.text + status.text + caplog.text
+
+
+async def test_what_a_provider_tells_of_its_limits_is_shown(tmp_path, monkeypatch):
+    """For each key, as it was told last (82491000-F11); clients do not see it."""
+    monkeypatch.setenv("OPENAI_API_KEY", "key-1")
+    limits = {"x-ratelimit-remaining-requests": "59", "X-RateLimit-Reset-Requests": "1s", "x-other": "no"}
+    async with FakeOpenAI.open() as provider, serving(tmp_path, provider.url) as (client, _):
+        before = (await client.get("/v0/clouds")).json()["clouds"]
+        provider.script(evolve(says("ok"), headers=limits))
+        answer = await client.post("/v1/chat/completions", json=CHAT)
+        after = (await client.get("/v0/clouds")).json()["clouds"]
+
+    assert [[None]] == [each["rate_limits"] for each in before if each["name"] == "openai"]
+    (told,) = next(each["rate_limits"] for each in after if each["name"] == "openai")
+    assert ({"told_at", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"}, "59") == (
+        set(told),
+        told["x-ratelimit-remaining-requests"],
+    )
+    assert (200, None) == (answer.status_code, answer.headers.get("x-ratelimit-remaining-requests"))
 
 
 async def test_a_stored_key_beats_the_environment_and_goes_again(tmp_path, monkeypatch):

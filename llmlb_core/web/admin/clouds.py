@@ -26,12 +26,13 @@ def blueprint(house: House) -> Blueprint:
             "configured": bool(office.clouds.keys(name)),
             "keys": [masked(key) for key in office.clouds.keys(name)],
             "key_source": office.source(name),
+            "rate_limits": [endpoint.rate_limits.shown() for endpoint in office.clouds.endpoints(name)],
             "in_flight": sum(endpoint.in_flight for endpoint in office.clouds.endpoints(name)),
         }
 
     @pages.get("")
     async def every() -> Response:
-        """List providers; of keys the beginning and the last four characters."""
+        """List providers; of keys the beginning and the last four characters, and the limits that the last answers told."""
         return answer({"clouds": [shown(name) for name in sorted(house.clouds.all)]})
 
     @pages.put("/<name>/keys")
