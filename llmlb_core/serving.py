@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import signal
 import socket
 import ssl
@@ -16,6 +15,7 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 
 from llmlb_core.errors import AddressInUse, SettingsInvalid
+from llmlb_core.garbage import looked_for_between_calls
 from llmlb_core.house import House
 from llmlb_core.settings.sections import Settings
 from llmlb_core.web.app import create_app
@@ -87,12 +87,11 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[Ho
     house = House(settings)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     async with house.open():
-        gc.collect()
-        gc.freeze()  # what lives now lives for ever: later collections need not look at it
 
         async def until_stopped(stop_accepting: Callable[[], None] = lambda: None) -> None:
-            ready(house)
-            await signals.stop.wait()
+            with looked_for_between_calls(lambda: not house.pipeline.running.count):
+                ready(house)
+                await signals.stop.wait()
             stop_accepting()
             await signals.unless_again(house.pipeline.running.drain(settings.server.drain_timeout_s))
             await house.pipeline.running.drain(0)
