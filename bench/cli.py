@@ -1,4 +1,4 @@
-"""The command line: ``python -m bench run|peers|report|check|soak|faults|kill|syscalls|lag|install``."""
+"""The command line: ``python -m bench run|peers|report|check|soak|faults|kill|syscalls|parts|lag|install``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import check, faults, kill, lag, soak, syscalls
+from bench import check, faults, kill, lag, parts, soak, syscalls
 from bench.errors import BenchError
 from bench.goals import judge
 from bench.machine import describe_machine
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="What a call costs here, next to nginx and its peers.")
-    commands = parser.add_subparsers(required=True, metavar="run|peers|report|check|soak|faults|kill|syscalls|lag|install")
+    commands = parser.add_subparsers(required=True, metavar="run|peers|report|check|soak|faults|kill|syscalls|parts|lag|install")
     for name, command, explained in (
         ("run", _run, "measure nginx and llmlb (or --only these)"),
         ("peers", _peers, "measure every installed peer, and save the result"),
@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         ("faults", faults, "minutes of random faults; fails when a call does not end as it must"),
         ("kill", kill, "kill -9 one of two real llama.cpp servers in the middle of many streams"),
         ("syscalls", syscalls, "count the system calls of a relayed call, with strace"),
+        ("parts", parts, "what the CPU time of a call and of an event goes to, with perf"),
         ("lag", lag, "is the event loop on time while long lists are read and keys are checked?"),
     ):
         part.add_to(commands.add_parser(name, help=explained, description=explained))
