@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import ssl
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+import trustme
 from llmlb_testing.doors import open_doors
 from llmlb_testing.spoken import PlainDialect
 from llmlb_testing.upstream import DONE, FakeUpstream, chunk, completion, delta, plain, sse_head
@@ -44,9 +46,9 @@ def prepare(house):
 
 
 @asynccontextmanager
-async def serving(tmp_path, monkeypatch, answer, *, dialect="plain", keys="k-1", more=""):
+async def serving(tmp_path, monkeypatch, answer, *, dialect="plain", keys="k-1", more="", tls=None):
     monkeypatch.setenv("ACME_KEYS", "unused")
-    async with FakeUpstream.open(answer) as upstream:
+    async with FakeUpstream.open(answer, tls=tls, name="localhost" if tls else "") as upstream:
         files = []
         for number, key in enumerate(filter(None, keys.split(","))):
             (tmp_path / f"key{number}").write_text(key)
@@ -89,6 +91,37 @@ async def test_a_call_is_translated_and_its_answer_too(tmp_path, monkeypatch, st
     assert "ok" == (texts(answer.text) if stream else answer.json()["choices"][0]["message"]["content"])
     if not stream:
         assert ("acme:large-1", 2) == (answer.json()["model"], answer.json()["usage"]["total_tokens"])
+
+
+@pytest.fixture
+def certified(tmp_path):
+    """HTTPS at ``localhost``, signed by an authority whose certificate lies beside the settings."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authority.issue_cert("localhost").configure_cert(context)
+    return context
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_providers_are_called_by_https(tmp_path, monkeypatch, certified, stream):
+    """As all real ones are."""
+    async with serving(tmp_path, monkeypatch, says("o", "k"), more='ca_file = "ca.pem"', tls=certified) as (client, upstream):
+        answers = [await client.post("/v1/chat/completions", json=asks(stream)) for _ in range(2)]
+
+    assert upstream.url.startswith("https://")
+    for answer in answers:
+        said = texts(answer.text) if stream else answer.json()["choices"][0]["message"]["content"]
+        assert (200, "ok") == (answer.status_code, said), answer.text
+    assert [0, 0] == [visit.connection for visit in upstream.visits]
+
+
+async def test_a_provider_whose_certificate_nobody_signed_gets_no_key(tmp_path, monkeypatch, certified):
+    """The answer says what would mend it."""
+    async with serving(tmp_path, monkeypatch, says("ok"), tls=certified) as (client, upstream):
+        answer = await client.post("/v1/chat/completions", json=asks())
+
+    assert (502, []) == (answer.status_code, upstream.visits)
+    assert "certificate is not trusted here" in answer.json()["error"]["message"]
 
 
 async def test_a_further_prefix_is_the_same_provider(tmp_path, monkeypatch):

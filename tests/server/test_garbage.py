@@ -9,7 +9,7 @@ import weakref
 import pytest
 
 from llmlb_core import garbage
-from llmlb_core.garbage import looked_for_between_calls
+from llmlb_core.garbage import NEW_OBJECTS, looked_for_between_calls
 
 EVERY_S = 0.01
 
@@ -48,52 +48,47 @@ def gone():
     return asyncio.Event()
 
 
-async def test_garbage_is_found_while_no_call_runs(gone):
-    with looked_for_between_calls(Calls(are_running=False).are_over, EVERY_S):
+def make(looks):
+    """Make as many objects as are looked at so often, and keep them."""
+    return [[] for _ in range((looks + 1) * NEW_OBJECTS)]
+
+
+async def test_new_garbage_is_found_though_calls_run(gone):
+    """What pages leave behind does not pile up."""
+    with looked_for_between_calls(Calls(are_running=True).are_over, EVERY_S):
         Knot(gone)
-        kept = [[] for _ in range(garbage.IDLE_OBJECTS + 1000)]
-        await asyncio.wait_for(gone.wait(), 5)
-        assert kept
+        assert make(looks=1)
+        assert gone.is_set()
 
 
-async def test_running_calls_are_not_interrupted_for_a_little(gone):
+async def test_old_garbage_is_left_while_calls_run_and_found_between_them(gone):
     calls = Calls(are_running=True)
     with looked_for_between_calls(calls.are_over, EVERY_S):
-        Knot(gone)
-        kept = [[] for _ in range(garbage.IDLE_OBJECTS + 1000)]
+        knot = Knot(gone)
+        kept = make(looks=garbage.IDLE_LOOKS + 1)
+        assert kept
+        del knot
         await calls.asked(times=5)
         assert not gone.is_set()
-        assert kept
         calls.are_running = False
         await asyncio.wait_for(gone.wait(), 5)
 
 
-async def test_much_garbage_is_found_though_calls_run(gone):
-    with looked_for_between_calls(Calls(are_running=True).are_over, EVERY_S):
-        Knot(gone)
-        kept = [[] for _ in range(garbage.BUSY_OBJECTS + 1000)]
-        await asyncio.wait_for(gone.wait(), 5)
-        assert kept
-
-
 async def test_old_garbage_is_found_in_the_end_though_calls_never_stop(gone, monkeypatch):
-    monkeypatch.setattr(garbage, "PARTIAL_LOOKS", 2)
-    calls = Calls(are_running=True)
-    with looked_for_between_calls(calls.are_over, EVERY_S):
+    monkeypatch.setattr(garbage, "BUSY_LOOKS", 20)
+    with looked_for_between_calls(Calls(are_running=True).are_over, EVERY_S):
         knot = Knot(gone)
-        gc.collect()  # it is old now, and looks at new objects alone pass it by
+        kept = make(looks=2)
         del knot
-        kept = []
-        while not gone.is_set():
-            assert len(kept) < 50
-            kept.append([[] for _ in range(garbage.BUSY_OBJECTS + 1000)])
-            await calls.asked(times=2)
-        assert len(kept) >= 3
+        kept += make(looks=20)
+        assert kept
+        await asyncio.wait_for(gone.wait(), 5)
 
 
 async def test_python_looks_as_before_when_a_server_has_stopped():
+    before = gc.get_threshold()
     with looked_for_between_calls(Calls(are_running=False).are_over, EVERY_S):
-        assert not gc.isenabled()
+        assert gc.get_threshold()[0] == NEW_OBJECTS
         assert gc.get_freeze_count() > 0
-    assert gc.isenabled()
+    assert gc.get_threshold() == before
     assert gc.get_freeze_count() == 0
