@@ -11,6 +11,9 @@ from llmlb_testing.upstream import DONE, chunk, completion, delta, plain, sse_he
 
 from .conftest import chat
 
+CHUNKS = 2000
+"""Of 20 kB: more than the kernel keeps on the two ways of an answer, some 4 MB each and more where a reader keeps up."""
+
 
 def limits(**seconds: float) -> str:
     """Return the lines of an endpoint."""
@@ -182,7 +185,7 @@ async def test_a_client_that_does_not_read_is_not_the_servers_silence(relay):
 
     async def generous(visit):
         visit.send(sse_head())
-        for _ in range(400):
+        for _ in range(CHUNKS):
             visit.send(chunk(delta("x" * 20_000)))
         await go_on.wait()
         visit.send(chunk(DONE), chunk(b""))
@@ -201,4 +204,4 @@ async def test_a_client_that_does_not_read_is_not_the_servers_silence(relay):
 
     assert is_paused
     assert call.body.endswith(DONE)
-    assert 400 == call.body.count(b'"content"')
+    assert CHUNKS == call.body.count(b'"content"')
