@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
 from bench.errors import BenchError
 from bench.paths import BENCH, SCRATCH
+from bench.tools import installed
 
 FLAGS = ("-O2", "-Wall", "-Wextra", "-Werror")
 
@@ -21,9 +21,7 @@ def program(name: str) -> Path:
     source, target = BENCH / "c" / f"{name}.c", SCRATCH / "bin" / name
     if target.exists() and target.stat().st_mtime > source.stat().st_mtime:
         return target
-    compiler = shutil.which("cc")
-    if compiler is None:
-        raise BenchError("no C compiler ('cc') was found: apt-get install gcc libc6-dev")
+    compiler = installed("cc", "gcc libc6-dev", "nothing written in C can be compiled")
     target.parent.mkdir(parents=True, exist_ok=True)
     half_made = target.with_suffix(".new")
     done = subprocess.run([compiler, *FLAGS, "-o", half_made, source], capture_output=True, text=True, check=False)
@@ -39,7 +37,4 @@ def wrk() -> str:
     Raises:
         BenchError: It is not installed.
     """
-    found = shutil.which("wrk")
-    if found is None:
-        raise BenchError("the load generator 'wrk' was not found: apt-get install wrk")
-    return found
+    return installed("wrk", "wrk", "there is no load")

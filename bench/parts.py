@@ -5,18 +5,19 @@ from __future__ import annotations
 import argparse
 import collections
 import json
+import os
 import re
-import shutil
+import select
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from typing import IO
 
 from attrs import frozen
 
@@ -31,11 +32,13 @@ from bench.peers import Peer, load_peers
 from bench.result import LIMIT
 from bench.scenarios import SCENARIOS, Bench
 from bench.server import running_engine, running_server
+from bench.tools import installed
 
 PAGE = ROOT / "docs" / "explanation" / "performance.md"
 LOADS = {"call": "call", "call66k": "call of 66 KB", "event": "event"}
 """Scenarios, and what one of what they count is called."""
 SAMPLES_PER_S = 4000
+ATTACH_S, READ_S = 20.0, 120.0
 KERNEL = "[kernel.kallsyms]"
 OURS = "llmlb"
 LIBRARIES = (
@@ -117,31 +120,48 @@ def find_perf() -> str:
     Raises:
         BenchError: It is not installed.
     """
-    found = shutil.which("perf")
-    if found is None:
-        raise BenchError("'perf' was not found, and without it CPU time cannot be taken apart: apt-get install linux-perf")
-    return found
+    return installed("perf", "linux-perf", "CPU time cannot be taken apart")
 
 
 @contextmanager
 def _sampled(pids: Sequence[int]) -> Iterator[dict[str, float]]:
     """Sample *pids* inside the block; the dict that is yielded holds the shares after it."""
     found: dict[str, float] = {}
-    with tempfile.TemporaryDirectory(prefix="llmlb-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="llmlb-bench-") as folder, (Path(folder) / "said").open("w+b") as said:
         data = str(Path(folder) / "perf.data")
         chosen = ("-F", str(SAMPLES_PER_S), "-e", "cpu-clock", "-g", "-o", data, "-p", ",".join(map(str, pids)))
-        with subprocess.Popen([find_perf(), "record", *chosen], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as recorder:
-            time.sleep(0.5)  # perf says nothing when it has attached; a late start loses samples of the first moment, no more
+        with _recording(chosen, said):
+            yield found
+        script = [find_perf(), "script", "-i", data, "-F", "ip,sym,dso"]
+        done = subprocess.run(script, capture_output=True, text=True, check=False, errors="replace", timeout=READ_S)
+        if done.returncode:
+            said.seek(0)
+            raise BenchError(f"perf failed: {(said.read().decode(errors='replace') + done.stderr).strip()[-500:]}")
+        found.update(shares_of(done.stdout.splitlines()))
+
+
+@contextmanager
+def _recording(options: Sequence[str], said: IO[bytes]) -> Iterator[None]:
+    """Run ``perf record`` inside the block, from the moment at which it has attached; what it says goes into *said*."""
+    orders, order = os.pipe()
+    answer, answers = os.pipe()
+    try:
+        command = [find_perf(), "record", "-D", "-1", "--control", f"fd:{orders},{answers}", *options]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, pass_fds=(orders, answers)) as recorder:
             try:
-                yield found
+                os.write(order, b"enable\n")
+                if not select.select([answer], [], [], ATTACH_S)[0]:
+                    raise BenchError(f"perf did not attach within {ATTACH_S:g} s")
+                yield
             finally:
                 recorder.send_signal(signal.SIGINT)
-                _, said = recorder.communicate()
-        script = [find_perf(), "script", "-i", data, "-F", "ip,sym,dso"]
-        done = subprocess.run(script, capture_output=True, text=True, check=False, errors="replace")
-        if done.returncode:
-            raise BenchError(f"perf failed: {(said.decode(errors='replace') + done.stderr).strip()[-500:]}")
-        found.update(shares_of(done.stdout.splitlines()))
+                try:
+                    recorder.wait(READ_S)
+                except subprocess.TimeoutExpired:
+                    recorder.kill()
+    finally:
+        for each in (orders, order, answer, answers):
+            os.close(each)
 
 
 def take_apart(peers: Sequence[Peer], seconds: int, rounds: int) -> list[Column]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import select
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.errors import BenchError
+from bench.tools import installed
 
 ATTACH_S = 20.0
 SHOWN_BYTES = 24
@@ -33,10 +33,7 @@ def find_strace() -> str:
     Raises:
         BenchError: It is not installed.
     """
-    found = shutil.which("strace")
-    if found is None:
-        raise BenchError("'strace' was not found, and without it system calls cannot be counted: apt-get install strace")
-    return found
+    return installed("strace", "strace", "system calls cannot be counted")
 
 
 @contextmanager
